@@ -1,0 +1,1 @@
+"""The presence server: event packages, composition, messaging, provisioning, and the wiring of it all."""

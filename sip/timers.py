@@ -1,0 +1,101 @@
+"""One timer wheel for the many: transactions, expiries, retransmissions.
+
+The wheel has no clock.  Whoever drives it calls `advance(now)` with monotonic seconds; a test does the same
+with numbers of its own.  Adding and cancelling cost a dictionary operation, whatever the number of timers,
+and a cancelled timer leaves at once instead of waiting in memory until it would have been due.
+"""
+
+from __future__ import annotations
+
+import heapq
+import logging
+from collections.abc import Callable
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+
+class Timer:
+    """A callback that is due at some time; `cancel()` forgets it."""
+
+    __slots__ = ("_args", "_callback", "_slot", "due")
+
+    def __init__(self, due: float, slot: dict[Timer, None], callback: Callable[..., None], args: Any) -> None:
+        self.due = due
+        self._slot: dict[Timer, None] | None = slot
+        self._callback = callback
+        self._args = args
+
+    @property
+    def active(self) -> bool:
+        """True until the timer fires or is cancelled."""
+        return self._slot is not None
+
+    def cancel(self) -> None:
+        """Forget the timer; harmless when it has fired already."""
+        if self._slot is not None:
+            self._slot.pop(self, None)
+            self._slot = None
+
+    def _fire(self) -> None:
+        self._slot = None
+        self._callback(*self._args)
+
+
+class TimerWheel:
+    """Timers in slots of `tick` seconds; a timer fires at most one tick late and never early."""
+
+    __slots__ = ("_due_slots", "_slots", "_tick", "now")
+
+    def __init__(self, now: float = 0.0, tick: float = 0.01) -> None:
+        self.now = now
+        self._tick = tick
+        self._slots: dict[int, dict[Timer, None]] = {}
+        self._due_slots: list[int] = []
+
+    def __len__(self) -> int:
+        return sum(len(slot) for slot in self._slots.values())
+
+    def after(self, delay: float, callback: Callable[..., None], *args: Any) -> Timer:
+        """Call `callback(*args)` in `delay` seconds from `now`."""
+        return self.at(self.now + delay, callback, *args)
+
+    def at(self, due: float, callback: Callable[..., None], *args: Any) -> Timer:
+        """Call `callback(*args)` when the wheel is advanced to `due` (monotonic seconds) or beyond."""
+        # Rounded up, so that a slot that is reached holds nothing that is not due yet.
+        number = -int(-due // self._tick)
+        slot = self._slots.get(number)
+        if slot is None:
+            slot = self._slots[number] = {}
+            heapq.heappush(self._due_slots, number)
+        timer = Timer(due, slot, callback, args)
+        slot[timer] = None
+        return timer
+
+    def next_due(self) -> float | None:
+        """Monotonic seconds of the next slot that holds a timer, None when there is nothing to wait for."""
+        while self._due_slots:
+            number = self._due_slots[0]
+            if self._slots[number]:
+                return number * self._tick
+            heapq.heappop(self._due_slots)
+            del self._slots[number]
+        return None
+
+    def advance(self, now: float) -> None:
+        """Move time to `now` and fire what is due, in order.
+
+        A callback that fails is logged and takes nothing else down: the timers of others are no part of it.
+        """
+        if now > self.now:
+            self.now = now
+        while self._due_slots and self._due_slots[0] * self._tick <= self.now:
+            number = heapq.heappop(self._due_slots)
+            slot = self._slots.pop(number)
+            while slot:
+                timer = next(iter(slot))
+                del slot[timer]
+                try:
+                    timer._fire()
+                except Exception:  # noqa: BLE001  the boundary between independent timers
+                    log.exception("timer.failed")
