@@ -1,0 +1,326 @@
+"""Every setting of the server: its name, type, unit, default and limits.
+
+The field name is the TOML key, `PRESENTITY_<NAME>` the environment variable.  `docs/configuration.md` and
+`config/presentity.toml` are made from what the fields say here (`presence.settings.reference`).
+Times are seconds and sizes are bytes unless the unit says otherwise.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from presence.settings import values
+
+ENV_PREFIX = "PRESENTITY_"
+DEFAULT_DOMAIN = "localhost"
+
+HostPort = Annotated[values.HostPort, PlainValidator(values.host_port)]
+_List = (NoDecode, BeforeValidator(values.split_list))
+Domain = Annotated[str, AfterValidator(values.host)]
+Listener = Annotated[str, AfterValidator(values.listener)]
+Network = Annotated[values.Network, PlainValidator(values.network)]
+Route = Annotated[str, AfterValidator(values.route)]
+DatabaseUrl = Annotated[str, AfterValidator(values.database_url)]
+
+Seconds = Annotated[int, Field(ge=1, le=0xFFFFFFFF)]
+Duration = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
+
+DigestAlgorithm = Literal["MD5", "SHA-256"]
+
+
+def _setting(default: object, section: str, description: str, unit: str = "", **more: Any) -> Any:
+    return Field(
+        default, description=description, json_schema_extra={"section": section, "unit": unit}, **more
+    )
+
+
+class Lifetimes(NamedTuple):
+    """What a lifetime may be, in seconds."""
+
+    least: int
+    default: int
+    largest: int
+
+
+class Settings(BaseSettings):
+    """How this server is to run.  Frozen: a running server never changes its mind.
+
+    `presence.settings.load` is the way to get one with all sources in their order; calling the class itself
+    takes the arguments, then the environment, then the defaults.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, frozen=True, extra="forbid", env_ignore_empty=True, validate_default=True
+    )
+
+    data: Path = _setting(
+        Path("data"),
+        "Server",
+        "Folder for the SQLite database and everything that is generated. Relative to the folder that the"
+        " command is started in.",
+    )
+    database: DatabaseUrl | None = _setting(
+        None,
+        "Server",
+        "SQLAlchemy address of the database: `sqlite:///FILE` or `postgresql+psycopg://USER:PASSWORD@HOST/NAME`."
+        " Not set: `presentity.db` in the data folder.",
+        repr=False,
+    )
+    domain: Annotated[tuple[Domain, ...], *_List] = _setting(
+        (DEFAULT_DOMAIN,),
+        "Server",
+        "Domains that this server is responsible for; the first is the one of demo users.",
+        min_length=1,
+    )
+    demo: bool = _setting(
+        False,
+        "Server",
+        "Create the users alice, bob and carol in the first domain and print their passwords.",
+    )
+
+    listen: Annotated[tuple[Listener, ...], *_List] = _setting(
+        ("udp:0.0.0.0:5060", "tcp:0.0.0.0:5060"),
+        "Network",
+        "SIP listeners, each `udp|tcp|tls|ws|wss:HOST:PORT`; an IPv6 address stands in brackets, port 0 takes"
+        " any free port.",
+        min_length=1,
+    )
+    http: HostPort = _setting(
+        values.HostPort("127.0.0.1", 8080),
+        "Network",
+        "Where `/healthz`, `/metrics` and `/status` are served, `HOST:PORT`.",
+    )
+    advertise: Domain | None = _setting(
+        None,
+        "Network",
+        "Host name or address to write into Via, Contact and Record-Route instead of the local one, for a"
+        " server behind NAT.",
+    )
+    trust: Annotated[tuple[Network, ...], *_List] = _setting(
+        (),
+        "Network",
+        "Networks of trusted peers: they are not challenged, and their P-Asserted-Identity, Remote-Party-ID"
+        " or From is believed.",
+    )
+    service_route: Annotated[tuple[Route, ...], *_List] = _setting(
+        (), "Network", "URIs for the Service-Route header of answers to REGISTER (RFC 3608)."
+    )
+    path: Literal["accept", "require-supported"] = _setting(
+        "accept",
+        "Network",
+        "REGISTER with Path from a client that does not list `path` in Supported (RFC 3327 §5.3): accepted"
+        " and used, or refused with 420.",
+    )
+    congestion_safe: bool = _setting(
+        False,
+        "Network",
+        "Send requests of more than 1300 bytes by TCP also to UDP contacts (RFC 3261 §18.1.1). Off: they go"
+        " by UDP, in fragments if need be.",
+    )
+    t1: Duration = _setting(0.5, "Network", "Round-trip time estimate T1 (RFC 3261 §17).", "seconds")
+
+    max_message: Annotated[int, Field(ge=1500, le=65535 * 16)] = _setting(
+        65536, "Limits of transports", "Largest SIP message that is read; more is answered 513.", "bytes"
+    )
+    max_connections: Count = _setting(
+        20_000, "Limits of transports", "Open connections at a time, over all stream listeners."
+    )
+    connection_idle: Duration = _setting(
+        3600.0, "Limits of transports", "A connection on which nothing came for so long is closed.", "seconds"
+    )
+    connect_timeout: Duration = _setting(
+        5.0, "Limits of transports", "Time for an outbound connection to be made.", "seconds"
+    )
+    message_timeout: Duration = _setting(
+        30.0, "Limits of transports", "Time for a message on a stream to be complete once begun.", "seconds"
+    )
+    receive_buffer: Annotated[int, Field(ge=4096)] = _setting(
+        4_194_304, "Limits of transports", "SO_RCVBUF asked for UDP sockets.", "bytes"
+    )
+    max_transactions: Count = _setting(
+        100_000, "Limits of transports", "Server transactions at a time; more requests are answered 503."
+    )
+    shutdown_grace: Duration = _setting(
+        5.0, "Limits of transports", "After SIGTERM, time for what is under way to be answered.", "seconds"
+    )
+
+    tls_certificate: Path | None = _setting(
+        None,
+        "TLS",
+        "PEM file with the certificate chain for tls and wss listeners. Not set: one is generated, signed by"
+        " itself and kept in the data folder; good for trying only.",
+    )
+    tls_key: Path | None = _setting(None, "TLS", "PEM file with the private key of `tls_certificate`.")
+    tls_ca: Path | None = _setting(
+        None, "TLS", "PEM file with the authorities that outbound TLS believes. Not set: those of the system."
+    )
+    tls_verify: bool = _setting(True, "TLS", "Check the certificates of servers that we connect to.")
+
+    min_expires: Seconds = _setting(
+        60,
+        "Lifetimes",
+        "Least lifetime of bindings, publications and subscriptions; less is answered 423.",
+        "seconds",
+    )
+    binding_expires: Seconds = _setting(
+        3600,
+        "Lifetimes",
+        "Lifetime of a binding when REGISTER asks for none, at least `min_expires`.",
+        "seconds",
+    )
+    binding_max_expires: Seconds = _setting(86400, "Lifetimes", "Largest lifetime of a binding.", "seconds")
+    publication_expires: Seconds = _setting(
+        3600,
+        "Lifetimes",
+        "Lifetime of a publication when PUBLISH asks for none, at least `min_expires`.",
+        "seconds",
+    )
+    publication_max_expires: Seconds = _setting(
+        86400, "Lifetimes", "Largest lifetime of a publication.", "seconds"
+    )
+    subscription_expires: Seconds = _setting(
+        3600,
+        "Lifetimes",
+        "Lifetime of a subscription when SUBSCRIBE asks for none, at least `min_expires`.",
+        "seconds",
+    )
+    subscription_max_expires: Seconds = _setting(
+        86400, "Lifetimes", "Largest lifetime of a subscription.", "seconds"
+    )
+
+    max_bindings: Count = _setting(
+        20, "Limits of users", "Bindings of one user; more are refused with 403 and a reason."
+    )
+    max_publications: Count = _setting(
+        20, "Limits of users", "Publications of one presentity; more are refused with 403 and a reason."
+    )
+    max_subscriptions: Count = _setting(
+        2000, "Limits of users", "Subscriptions of one watcher; more are refused with 403 and a reason."
+    )
+
+    digest_algorithms: Annotated[tuple[DigestAlgorithm, ...], *_List] = _setting(
+        ("MD5",),
+        "Authentication",
+        "Challenges offered, in this order: MD5, SHA-256. Most phones fail when SHA-256 stands beside MD5.",
+        min_length=1,
+    )
+    digest_without_qop: bool = _setting(
+        True,
+        "Authentication",
+        "Accept digest responses without qop (RFC 2069), for which a nonce serves once and shortly.",
+    )
+    nonce_lifetime: Seconds = _setting(
+        300, "Authentication", "Age at which a nonce is stale and a new one is given.", "seconds"
+    )
+    nonce_lifetime_without_qop: Seconds = _setting(
+        60, "Authentication", "The same for a response without qop.", "seconds"
+    )
+
+    empty_document: Literal["closed", "entity"] = _setting(
+        "closed",
+        "Presence",
+        "What watchers of a presentity without publications get: a closed tuple, or a document with nothing"
+        " but the entity.",
+    )
+    registration_is_open: bool = _setting(
+        False,
+        "Presence",
+        "Show a presentity that has a live binding and no publication as open. Off, since phones remove their"
+        " publication to appear offline.",
+    )
+    max_document: Annotated[int, Field(ge=1024)] = _setting(
+        32768, "Presence", "Largest published document, after decompression; more is answered 413.", "bytes"
+    )
+    max_document_depth: Annotated[int, Field(ge=4, le=250)] = _setting(
+        32, "Presence", "Deepest nesting of elements in a published document; more is answered 400."
+    )
+
+    max_message_body: Annotated[int, Field(ge=1)] = _setting(
+        16384, "Messages", "Largest body of a MESSAGE; more is answered 413.", "bytes"
+    )
+    max_stored_messages: Annotated[int, Field(ge=0)] = _setting(
+        200, "Messages", "Messages kept for one user who is away; more are refused with 480. 0 stores none."
+    )
+    message_expires: Seconds = _setting(604_800, "Messages", "How long a stored message is kept.", "seconds")
+
+    journal_linger: Annotated[float, Field(ge=0, le=1000)] = _setting(
+        2.0, "Journal", "How long a commit waits for more changes to join it.", "milliseconds"
+    )
+    journal_batch: Count = _setting(500, "Journal", "Most changes in one commit.")
+    journal_queue: Count = _setting(
+        20_000, "Journal", "Changes waiting for a commit at which requests are answered 503."
+    )
+    outbox_poll: Duration = _setting(
+        0.25, "Journal", "How often the server looks for changes made by the command line.", "seconds"
+    )
+
+    log_level: Literal["debug", "info", "warning", "error"] = _setting(
+        "info", "Logs", "Least level that is logged: debug, info, warning or error."
+    )
+    log_format: Literal["keyvalue", "json"] = _setting(
+        "keyvalue", "Logs", "One line an event, as `keyvalue` or `json`."
+    )
+    log_sip: bool = _setting(
+        False,
+        "Logs",
+        "Log every SIP message whole, with direction, peer and transport; credentials are masked.",
+    )
+
+    @model_validator(mode="after")
+    def _belong_together(self) -> Self:
+        for kind in ("binding", "publication", "subscription"):
+            largest = getattr(self, f"{kind}_max_expires")
+            for name in ("min_expires", f"{kind}_expires"):
+                if getattr(self, name) > largest:
+                    raise ValueError(
+                        f"{name} ({getattr(self, name)}) is more than {kind}_max_expires ({largest})"
+                    )
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key are given together or not at all")
+        return self
+
+    @property
+    def database_url(self) -> str:
+        """The address of the database, the default one filled in.  May hold a password: never log it."""
+        return self.database or f"sqlite:///{self.data.absolute() / 'presentity.db'}"
+
+    @property
+    def binding_lifetimes(self) -> Lifetimes:
+        """Of bindings (RFC 3261 §10.3, step 7)."""
+        return self._lifetimes(self.binding_expires, self.binding_max_expires)
+
+    @property
+    def publication_lifetimes(self) -> Lifetimes:
+        """Of publications (RFC 3903 §6, step 4)."""
+        return self._lifetimes(self.publication_expires, self.publication_max_expires)
+
+    @property
+    def subscription_lifetimes(self) -> Lifetimes:
+        """Of subscriptions (RFC 6665 §4.2.1.1)."""
+        return self._lifetimes(self.subscription_expires, self.subscription_max_expires)
+
+    def _lifetimes(self, default: int, largest: int) -> Lifetimes:
+        # A larger least lifetime lifts the default: nobody is refused for having asked for nothing.
+        return Lifetimes(self.min_expires, max(default, self.min_expires), largest)
+
+    @property
+    def state_file(self) -> Path:
+        """What a running server says about itself to the command line."""
+        return self.data / "server.json"
+
+    @property
+    def tls_folder(self) -> Path:
+        """Where a generated certificate is kept."""
+        return self.data / "tls"
+
+    @property
+    def hint(self) -> str | None:
+        """A line for the operator when the default domain is in use, which no other machine can reach."""
+        if self.domain == (DEFAULT_DOMAIN,) and "domain" not in self.model_fields_set:
+            return "no domain given: serving localhost (--domain example.org serves users NAME@example.org)"
+        return None

@@ -1,0 +1,97 @@
+"""The values that settings are made of, each read from the text of an option, a variable or a TOML string.
+
+Every function raises ValueError with a text that names the fault, not the setting: the caller knows the name.
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import NamedTuple
+
+Network = IPv4Network | IPv6Network
+
+TRANSPORTS = ("udp", "tcp", "tls", "ws", "wss")
+DATABASES = ("sqlite", "postgresql")
+
+_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
+_HOST_PORT = re.compile(r"(?:\[(?P<v6>[^\]]*)\]|(?P<host>[^:\[\]]*)):(?P<port>[^:]*)")
+
+
+class HostPort(NamedTuple):
+    """Where to listen; the host of an IPv6 address stands without brackets."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def split_list(value: object) -> object:
+    """What a list may be written as: a TOML list, or one text with commas between its entries."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+def host(text: str) -> str:
+    """A host name or an address, in lower case; an IPv6 address loses its brackets."""
+    name = text.strip().lower().removesuffix(".")
+    bare = name[1:-1] if name.startswith("[") and name.endswith("]") else name
+    try:
+        return str(ip_address(bare))
+    except ValueError:
+        pass
+    if name and len(name) <= 253 and all(_LABEL.fullmatch(label) for label in name.split(".")):
+        return name
+    raise ValueError(f"{text!r} is not a host name or an address")
+
+
+def host_port(value: object) -> HostPort:
+    """HOST:PORT, with an IPv6 address in brackets; port 0 takes any free port."""
+    if isinstance(value, HostPort):
+        return value
+    match = _HOST_PORT.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f"{value!r} is not HOST:PORT (an IPv6 address stands in brackets)")
+    port = match["port"]
+    if not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise ValueError(f"{port!r} is not a port (0 to 65535)")
+    return HostPort(host(match["v6"] if match["v6"] is not None else match["host"]), int(port))
+
+
+def listener(text: str) -> str:
+    """TRANSPORT:HOST:PORT, the transport one of udp, tcp, tls, ws and wss."""
+    transport, colon, rest = text.strip().partition(":")
+    if not colon or transport.lower() not in TRANSPORTS:
+        raise ValueError(f"{text!r} is not udp|tcp|tls|ws|wss:HOST:PORT")
+    return f"{transport.lower()}:{host_port(rest)}"
+
+
+def network(value: object) -> Network:
+    """A CIDR network or a single address."""
+    if isinstance(value, Network):
+        return value
+    try:
+        if isinstance(value, str):
+            return ip_network(value.strip(), strict=False)
+    except ValueError:
+        pass
+    raise ValueError(f"{value!r} is not a network such as 192.0.2.0/24")
+
+
+def database_url(text: str) -> str:
+    """An SQLAlchemy address of SQLite or PostgreSQL; the text may hold a password and is never repeated."""
+    scheme, separator, _ = text.strip().partition("://")
+    if not separator or scheme.partition("+")[0] not in DATABASES:
+        raise ValueError("not sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME")
+    return text.strip()
+
+
+def route(text: str) -> str:
+    """A SIP or SIPS URI of a proxy, given bare or in angle brackets; kept bare."""
+    uri = text.strip().removeprefix("<").removesuffix(">")
+    if not uri.lower().startswith(("sip:", "sips:")) or uri.endswith(":") or re.search(r"[\s<>\"]", uri):
+        raise ValueError(f"{text!r} is not a SIP URI such as sip:proxy.example.org;lr")
+    return uri
