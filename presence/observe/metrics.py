@@ -1,0 +1,134 @@
+"""The figures of `/metrics`, in Prometheus' format, from a registry of its own.
+
+Counters are read from `sip.stats.Stats` when somebody asks, gauges are calls; only the journal and the event
+loop hand over each measurement, since a histogram needs them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from sip.stats import Stats
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+# A label must not grow with what strangers send: every other method is counted as OTHER.
+METHODS = frozenset(
+    "ACK BYE CANCEL INFO INVITE MESSAGE NOTIFY OPTIONS PRACK PUBLISH REFER REGISTER SUBSCRIBE UPDATE".split()
+)
+
+COUNTERS = (
+    ("notifies_sent", "presentity_notifies_sent", "NOTIFY requests sent, without their retransmissions."),
+    ("notifies_failed", "presentity_notifies_failed", "NOTIFY requests that failed or were not answered."),
+    ("retransmissions_sent", "presentity_retransmissions", "Requests and responses that were sent again."),
+    (
+        "retransmissions_absorbed",
+        "presentity_retransmissions_absorbed",
+        "Retransmissions that were absorbed.",
+    ),
+    ("malformed", "presentity_malformed", "Messages that could not be read."),
+    ("stray_responses", "presentity_stray_responses", "Responses that belong to no transaction."),
+)
+
+GAUGES = (
+    ("transactions", "presentity_transactions", "Transactions that are alive."),
+    ("bindings", "presentity_bindings", "Bindings that are alive."),
+    ("publications", "presentity_publications", "Publications that are alive."),
+    ("subscriptions", "presentity_subscriptions", "Subscriptions that are alive."),
+    ("messages_waiting", "presentity_messages_waiting", "Messages stored for users who are away."),
+    ("connections", "presentity_connections", "Open connections of stream transports."),
+    ("journal_lag", "presentity_journal_lag_seconds", "Age of the oldest change that is not durable yet."),
+)
+
+BATCHES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+LATENCIES = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+
+
+def _zero() -> int:
+    return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """Where the present figures are read; each call is cheap and never fails."""
+
+    transactions: Callable[[], float] = _zero
+    bindings: Callable[[], float] = _zero
+    publications: Callable[[], float] = _zero
+    subscriptions: Callable[[], float] = _zero
+    messages_waiting: Callable[[], float] = _zero
+    connections: Callable[[], float] = _zero
+    journal_lag: Callable[[], float] = _zero
+
+
+class _Reader(Collector):
+    def __init__(self, stats: Stats, live: Live) -> None:
+        self._stats = stats
+        self._live = live
+
+    def collect(self) -> Iterator[Metric]:
+        requests = CounterMetricFamily(
+            "presentity_requests",
+            "Requests received, by method and the status of the final answer.",
+            labels=["method", "status"],
+        )
+        for (method, status), count in sorted(requests_by_method(self._stats).items()):
+            requests.add_metric([method, str(status)], count)
+        yield requests
+        for attribute, name, text in COUNTERS:
+            yield CounterMetricFamily(name, text, value=getattr(self._stats, attribute))
+        for attribute, name, text in GAUGES:
+            yield GaugeMetricFamily(name, text, value=getattr(self._live, attribute)())
+
+
+class Metrics:
+    """All figures of one server."""
+
+    def __init__(self, stats: Stats, live: Live) -> None:
+        self.registry = CollectorRegistry()
+        self.registry.register(_Reader(stats, live))
+        self._batch = Histogram(
+            "presentity_journal_batch_records",
+            "Changes in one commit of the journal.",
+            buckets=BATCHES,
+            registry=self.registry,
+        )
+        self._commit = Histogram(
+            "presentity_journal_commit_seconds",
+            "Time from the first change of a commit until it was durable.",
+            buckets=LATENCIES,
+            registry=self.registry,
+        )
+        self._lag = Histogram(
+            "presentity_loop_lag_seconds",
+            "How late the event loop came round to a call that was due.",
+            buckets=LATENCIES,
+            registry=self.registry,
+        )
+
+    def journal_committed(self, records: int, seconds: float) -> None:
+        """One commit of so many changes took so long."""
+        self._batch.observe(records)
+        self._commit.observe(seconds)
+
+    def loop_lag(self, seconds: float) -> None:
+        """The event loop was so late."""
+        self._lag.observe(seconds)
+
+    def text(self) -> bytes:
+        """Everything, as a Prometheus server reads it (`CONTENT_TYPE`)."""
+        return generate_latest(self.registry)
+
+
+def requests_by_method(stats: Stats) -> dict[tuple[str, int], int]:
+    """Requests by (method, status), with methods that nobody defined put together as OTHER."""
+    counts: dict[tuple[str, int], int] = {}
+    for (method, status), count in stats.requests.items():
+        key = (method if method in METHODS else "OTHER", status)
+        counts[key] = counts.get(key, 0) + count
+    return counts
