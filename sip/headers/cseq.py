@@ -1,0 +1,39 @@
+"""CSeq: the order of requests in a dialog and their method (RFC 3261 §20.16)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Self
+
+from sip.headers.grammar import TOKEN, malformed
+
+METHODS = frozenset(
+    "INVITE ACK BYE CANCEL OPTIONS REGISTER PRACK SUBSCRIBE NOTIFY PUBLISH INFO REFER MESSAGE UPDATE".split()
+)
+"""Methods of the IANA registry; anything else is an extension that we do not know."""
+
+
+class CSeq(NamedTuple):
+    """Sequence number (0 to 2**32-1) and method."""
+
+    number: int
+    method: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read the value.  Raises BadRequest, also for a number above 2**32-1 (RFC 4475 §3.1.2.4)."""
+        parts = text.split()
+        if len(parts) != 2:
+            raise malformed("CSeq")
+        digits, method = parts
+        if not (digits.isascii() and digits.isdigit()):
+            raise malformed("CSeq", "number expected")
+        if len(digits) > 10:
+            digits = digits.lstrip("0") or "0"
+        if len(digits) > 10 or (number := int(digits)) >= 2**32:
+            raise malformed("CSeq", "number too large")
+        if method not in METHODS and TOKEN.fullmatch(method) is None:
+            raise malformed("CSeq", "method is not a token")
+        return cls(number, method)
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.method}"

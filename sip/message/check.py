@@ -1,0 +1,71 @@
+"""What every element must refuse in a request or drop as a response, whatever it does with the rest.
+
+RFC 3261 §8.1.1 (what a valid request has), §8.2 (in which order a server looks), outcomes of RFC 4475.
+"""
+
+from __future__ import annotations
+
+from sip.errors import (
+    BadRequest,
+    NotImplementedMethod,
+    UnsupportedUriScheme,
+    VersionNotSupported,
+)
+from sip.headers.cseq import METHODS
+from sip.message.message import Message
+from sip.message.request import Request
+from sip.message.response import Response
+from sip.uri import OtherUri, Uri
+
+_SINGLE = ("Call-ID", "CSeq", "From", "To", "Max-Forwards", "Content-Type", "Event", "Expires", "SIP-If-Match")
+"""Header fields that a message has at most once (RFC 3261 §7.3.1; RFC 4475 §3.3.8)."""
+
+MAGIC_COOKIE = "z9hG4bK"
+
+
+def check_request(request: Request) -> None:
+    """Raises the SipError to answer with: 400 naming the fault, 416, 501, 505.
+
+    Max-Forwards, a From tag and a branch may be missing, as in RFC 2543 (RFC 4475 §3.4.1).
+    """
+    if request.version != "SIP/2.0":
+        raise VersionNotSupported()
+    _check_common(request)
+    cseq = request.cseq
+    if cseq.method != request.method:
+        if request.method in METHODS:
+            raise BadRequest("CSeq method does not match the Request-Line")
+        # RFC 4475 §3.1.2.18: 501 tells an unknown method's sender more.
+        raise NotImplementedMethod()
+    request.max_forwards  # noqa: B018  (raises when malformed)
+    uri = request.uri
+    if isinstance(uri, OtherUri):
+        raise UnsupportedUriScheme()
+    if isinstance(uri, Uri) and uri.headers:
+        raise BadRequest("Header fields in the Request-URI")
+    if "Contact" in request:
+        for contact in request.contacts:
+            contact.uri  # noqa: B018  (raises when malformed)
+
+
+def check_response(response: Response) -> None:
+    """Raises BadRequest, or 505, for a response that nobody can use: drop it (RFC 3261 §18.1.2)."""
+    if response.version != "SIP/2.0":
+        raise VersionNotSupported()
+    _check_common(response)
+    response.cseq  # noqa: B018  (raises when malformed)
+
+
+def _check_common(message: Message) -> None:
+    names = message._names
+    if len(set(names)) != len(names):
+        for name in _SINGLE:
+            if names.count(name) > 1:
+                raise BadRequest(f"Multiple {name} header fields")
+    if message.via.branch == MAGIC_COOKIE:
+        # RFC 4475 §3.2.1
+        raise BadRequest("Via branch without an identifier")
+    message.from_.uri  # noqa: B018  (raises when malformed)
+    message.to.uri  # noqa: B018  (raises when malformed)
+    if " " in message.call_id or "\t" in message.call_id:
+        raise BadRequest("Malformed Call-ID header field")

@@ -1,0 +1,106 @@
+"""Requests (RFC 3261 §7.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Self
+
+from sip.errors import BadRequest
+from sip.headers.cseq import METHODS
+from sip.headers.grammar import TOKEN
+from sip.message.message import Message
+from sip.uri import AnyUri, parse_uri
+
+
+class Request(Message):
+    """Method, Request-URI, header fields, body.
+
+    `uri_text` is the Request-URI as written, `uri` is read when asked; both can be assigned.  `version` is
+    the SIP version that the request came with.
+    """
+
+    __slots__ = ("_uri", "_uri_text", "method", "version")
+
+    _uri: AnyUri | None
+    _uri_text: str
+    method: str
+    version: str
+
+    def __init__(
+        self,
+        method: str,
+        uri: AnyUri | str,
+        headers: Iterable[tuple[str, str]] = (),
+        body: bytes = b"",
+    ) -> None:
+        """Raises ValueError for a method that is no token or a URI that cannot stand in a Request-Line."""
+        if method not in METHODS and TOKEN.fullmatch(method) is None:
+            raise ValueError("method is not a token")
+        self.method = method
+        self.version = "SIP/2.0"
+        self.uri = uri
+        super().__init__(headers, body)
+
+    @property
+    def uri(self) -> AnyUri:
+        """The Request-URI.  Raises BadRequest when malformed."""
+        uri = self._uri
+        if uri is None:
+            try:
+                uri = self._uri = parse_uri(self._uri_text)
+            except BadRequest as error:
+                raise BadRequest(f"Malformed Request-URI: {error.reason}") from None
+        return uri
+
+    @uri.setter
+    def uri(self, value: AnyUri | str) -> None:
+        text = str(value)
+        if not text or any(char <= " " or char == "\x7f" for char in text):
+            raise ValueError("whitespace or control character in a Request-URI")
+        if not text.isascii():
+            text.encode("utf-8", "surrogateescape")
+        self._uri_text = text
+        self._uri = None if isinstance(value, str) else value
+
+    @property
+    def uri_text(self) -> str:
+        return self._uri_text
+
+    @uri_text.setter
+    def uri_text(self, value: str) -> None:
+        self.uri = value
+
+    @property
+    def start_line(self) -> str:
+        return f"{self.method} {self._uri_text} SIP/2.0"
+
+    def copy(self) -> Self:
+        twin = super().copy()
+        twin.method = self.method
+        twin.version = self.version
+        twin._uri_text = self._uri_text
+        twin._uri = None
+        return twin
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Request):
+            return NotImplemented
+        return self.start_line == other.start_line and self._same_content(other)
+
+    __hash__ = None
+
+
+def build_request(
+    method: str, uri_text: str, version: str, names: list[str], values: list[str], body: bytes
+) -> Request:
+    """A request from parts that the parser has looked at already."""
+    request = Request.__new__(Request)
+    request.method = method
+    request.version = version
+    request._uri_text = uri_text
+    request._uri = None
+    request._names = names
+    request._values = values
+    request._typed = {}
+    request.body = body
+    return request

@@ -1,0 +1,18 @@
+"""What all tests share: the way to the material that lies beside the checkout."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Folder of RFC texts, captures and torture messages: $PRESENTITY_SHARED, or ../shared."""
+    place = os.environ.get("PRESENTITY_SHARED")
+    folder = Path(place) if place else Path(__file__).resolve().parents[2] / "shared"
+    if not folder.is_dir():
+        pytest.skip(f"shared material not found at {folder} (set PRESENTITY_SHARED)")
+    return folder
