@@ -97,5 +97,6 @@ class TimerWheel:
                 del slot[timer]
                 try:
                     timer._fire()
-                except Exception:  # noqa: BLE001  the boundary between independent timers
+                except Exception:
+                    # The boundary between timers that have nothing to do with each other.
                     log.exception("timer.failed")

@@ -1,0 +1,414 @@
+"""Where messages arrive: which transaction, which service, and who is asking.
+
+RFC 3261 §8.2 (user agent server), §16.3 to §16.5 (what a proxy checks before it forwards), §18.2.1 and
+RFC 3581 (received, rport).  The core decides whose business a request is and hands it on; what the business
+is, the usages know.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from sip.auth import Authenticated
+from sip.errors import (
+    BadExtension,
+    BadRequest,
+    Forbidden,
+    MethodNotAllowed,
+    NoSuchCall,
+    NotFound,
+    ParseError,
+    ServerInternalError,
+    SipError,
+    TransportError,
+)
+from sip.headers import Via
+from sip.identity import Identity, TrustedPeers, UserDirectory, identify, strip_asserted
+from sip.message import Request, Response, check_request, parse
+from sip.request import ServerRequest
+from sip.stats import Stats
+from sip.timers import TimerWheel
+from sip.transaction import ServerTransaction, TransactionLayer
+from sip.transport.flow import Flow
+from sip.uri import Uri
+
+log = logging.getLogger(__name__)
+
+DEFAULT_PORT = 5060
+
+
+class Service(Protocol):
+    """Something of ours that answers a method."""
+
+    def handle(self, sr: ServerRequest) -> None:
+        """Answer now or later; a `SipError` that is raised is the answer."""
+
+
+class Onward(Protocol):
+    """The proxy, as far as the core calls it."""
+
+    def to_user(self, sr: ServerRequest, aor: str) -> None:
+        """Forward to the bindings of a user of ours."""
+
+    def onward(self, sr: ServerRequest, *, record_route: bool) -> None:
+        """Forward to the next Route or the Request-URI."""
+
+    def ack(self, request: Request) -> None:
+        """Forward an ACK to a 2xx."""
+
+    def is_contact(self, uri: Uri) -> bool:
+        """True if `uri` is the registered contact of a user of ours."""
+
+    def is_user_behind(self, flow: Flow) -> bool:
+        """True if a user of ours is registered from this very place."""
+
+
+class Doorkeeper(Protocol):
+    """The authenticator, as far as the core calls it."""
+
+    def authenticate(self, request: Request, *, realm: str, now: float, proxy: bool = False) -> Authenticated:
+        """The user whose credentials `request` carries; raises the challenge or the refusal."""
+
+
+class Network(Protocol):
+    """What the core needs of the transports."""
+
+    def is_local(self, host: str, port: int | None, transport: str | None) -> bool:
+        """Whether one of our listeners is meant."""
+
+    def udp_flow(self, through: Flow, host: str, port: int) -> Flow:
+        """The UDP flow from the listener of `through` to another port or host."""
+
+    def answer_elsewhere(self, transport: str, host: str, port: int, data: bytes) -> None:
+        """Send an answer over a new connection; it is lost if there can be none."""
+
+
+@dataclass(frozen=True, slots=True)
+class CoreSettings:
+    """What this server says of itself."""
+
+    domains: Sequence[str]
+    """The first one is the realm where nothing else decides."""
+    supported: Sequence[str] = ("path",)
+    """Option tags that a Require may name (RFC 3261 §8.2.2.3)."""
+    accept: Sequence[str] = ("application/pidf+xml",)
+    server: str = ""
+    """Value of the Server header field, empty for none."""
+
+
+class SipCore:
+    """The one core of a server; transports call `receive`, the transaction layer `on_request`."""
+
+    def __init__(
+        self,
+        settings: CoreSettings,
+        *,
+        directory: UserDirectory,
+        trusted: TrustedPeers,
+        doorkeeper: Doorkeeper,
+        timers: TimerWheel,
+        stats: Stats,
+        token: Callable[[], str],
+    ) -> None:
+        self.settings = settings
+        self.layer: TransactionLayer
+        self.network: Network
+        self.onward: Onward
+        self.services: Mapping[str, Service] = {}
+        """The services by method; what none of them takes is forwarded to the user."""
+        self.allow_events: Callable[[], str] = lambda: ""
+        self._directory = directory
+        self._trusted = trusted
+        self._doorkeeper = doorkeeper
+        self._timers = timers
+        self._stats = stats
+        self._token = token
+
+    # -- what transports bring ----------------------------------------------------------------------------
+
+    def receive(self, data: bytes, flow: Flow) -> None:
+        """One message as it came from a transport."""
+        try:
+            message = parse(data)
+        except ParseError as error:
+            self.refuse(error.partial, error, flow)
+            return
+        try:
+            if isinstance(message, Response):
+                self.layer.receive_response(message)
+            else:
+                via = message.via
+                answers = self._note_source(message, via, flow)
+                self.layer.receive_request(message, via, flow, answers)
+        except BadRequest as error:
+            self.refuse(message if isinstance(message, Request) else None, error, flow)
+
+    def refuse(self, partial: Request | None, error: SipError, flow: Flow) -> None:
+        """Answer what could not be read as a request, as far as that can be done (statelessly)."""
+        self._stats.malformed += 1
+        log.info(
+            "message.malformed",
+            extra={"peer": flow.remote[0], "transport": flow.transport, "reason": error.reason},
+        )
+        if partial is None or partial.method == "ACK":
+            return
+        try:
+            answers = self._note_source(partial, partial.via, flow)
+            response = Response.to(
+                partial, error.status, error.reason, to_tag=self._token(), headers=error.headers
+            )
+            self._stats.requests[partial.method, error.status] += 1
+            answers.send(response.render())
+        except (SipError, TransportError):
+            # Not even a Via to answer along: nobody can be told.
+            return
+
+    def _note_source(self, request: Request, via: Via, flow: Flow) -> Flow:
+        """Write into the Via where the request came from, and say where answers go (§18.2.1, RFC 3581 §4)."""
+        host, port = flow.remote[0], flow.remote[1]
+        wants_port = "rport" in via.params
+        if wants_port:
+            via.params["rport"] = str(port)
+            via.params["received"] = host
+        elif via.host.lower() != host:
+            via.params["received"] = host
+        else:
+            # The first line says the truth already; nothing that a sender claims there is believed.
+            via.params.pop("received", None)
+        request.remove_first("Via")
+        request.prepend("Via", str(via))
+        if flow.reliable or wants_port:
+            return flow
+        sent_by = via.port or DEFAULT_PORT
+        return flow if sent_by == port else self.network.udp_flow(flow, host, sent_by)
+
+    # -- what the transaction layer tells -----------------------------------------------------------------
+
+    def on_request(self, transaction: ServerTransaction) -> None:
+        """A new request: check it, find out whose business it is."""
+        request = transaction.request
+        sr = ServerRequest(
+            transaction,
+            aor="",
+            trusted=self._trusted.contains(transaction.flow.remote[0]),
+            now=self._timers.now,
+            to_tag=self._token(),
+        )
+        try:
+            if request.method == "CANCEL":
+                self._cancel(sr)
+            else:
+                check_request(request)
+                self._dispatch(sr)
+        except SipError as error:
+            sr.reject(error)
+        except Exception:
+            # The boundary between requests: a fault in one is answered and logged, and troubles no other.
+            log.exception("request.failed", extra={"method": request.method})
+            if not sr.answered:
+                sr.reject(ServerInternalError())
+
+    def on_ack(self, request: Request, flow: Flow) -> None:
+        """An ACK to a 2xx that passes through us; anything else is dropped."""
+        try:
+            owned = self._take_own_route(request)
+            if owned and self._may_pass(request, flow):
+                self.onward.ack(request)
+        except SipError as error:
+            log.debug("ack.dropped", extra={"peer": flow.remote[0], "reason": error.reason})
+
+    def on_undeliverable(self, request: Request, answer: bytes) -> None:
+        """The connection went before the answer: a new one to where the Via says (§18.2.2)."""
+        via = request.via
+        host = via.received or via.host
+        self.network.answer_elsewhere(via.transport, host, via.port or DEFAULT_PORT, answer)
+
+    # -- whose business it is -----------------------------------------------------------------------------
+
+    def _dispatch(self, sr: ServerRequest) -> None:
+        request = sr.request
+        if not sr.trusted:
+            # Kept for nobody: an identity that an untrusted peer asserts must not travel on (RFC 3325 §5).
+            strip_asserted(request)
+        owned = self._take_own_route(request)
+        uri = request.uri
+        if request.routes or not self._is_ours(uri):
+            self._pass_on(sr, owned)
+            return
+        if not isinstance(uri, Uri):
+            raise NotFound("No route to telephone numbers")
+        method = request.method
+        if method == "REGISTER":
+            self._serve(sr)
+        elif not uri.user:
+            self._to_ourselves(sr)
+        else:
+            sr.aor = uri.aor
+            if method in self.services:
+                self._serve(sr)
+            else:
+                self._to_user(sr)
+
+    def _serve(self, sr: ServerRequest) -> None:
+        """Give a request to the service of its method."""
+        service = self.services.get(sr.method)
+        if service is None:
+            raise self._not_allowed()
+        self._check_required(sr.request, "Require")
+        # MESSAGE goes on to the user, so there we are a proxy and challenge as one.
+        sr.identity = self._identify(sr, proxy=sr.method == "MESSAGE")
+        if self.layer.is_merged(sr.transaction):
+            raise SipError("Merged Request", status=482)
+        service.handle(sr)
+
+    def _to_ourselves(self, sr: ServerRequest) -> None:
+        """Requests whose Request-URI is the server and no user."""
+        method = sr.method
+        if method == "OPTIONS":
+            self._check_required(sr.request, "Require")
+            sr.reply(200, headers=self._capabilities())
+        elif method == "SUBSCRIBE" and sr.request.to.tag is not None:
+            self._serve(sr)
+        elif sr.request.to.tag is not None:
+            raise NoSuchCall
+        elif method in ("SUBSCRIBE", "PUBLISH", "MESSAGE"):
+            raise NotFound("A user is missing in the Request-URI")
+        else:
+            raise self._not_allowed()
+
+    def _to_user(self, sr: ServerRequest) -> None:
+        """Whatever no service of ours takes goes to the user's bindings."""
+        request = sr.request
+        self._check_required(request, "Proxy-Require")
+        sr.identity = self._identify(sr, proxy=True)
+        aor = self._directory.resolve(sr.aor)
+        if aor is None:
+            raise NotFound(f"No such user: {sr.aor.removeprefix('sip:')}")
+        self.onward.to_user(sr, aor)
+
+    def _pass_on(self, sr: ServerRequest, owned: bool) -> None:
+        """A request for elsewhere: of a dialog that goes through us, or of a user of ours."""
+        request = sr.request
+        self._check_required(request, "Proxy-Require")
+        if request.to.tag is not None and owned and self._may_pass(request, sr.flow):
+            self.onward.onward(sr, record_route=False)
+            return
+        sender = request.from_.uri
+        if not sr.trusted and not (isinstance(sender, Uri) and self._directory.is_local_domain(sender.host)):
+            raise Forbidden("Relaying between foreign domains is not allowed")
+        sr.identity = self._identify(sr, proxy=True)
+        self.onward.onward(sr, record_route=True)
+
+    def _may_pass(self, request: Request, flow: Flow) -> bool:
+        """True if one end of the dialog is a user of ours: he sends, or what is sent goes to him."""
+        uri = request.uri
+        return (
+            self._trusted.contains(flow.remote[0])
+            or (isinstance(uri, Uri) and self.onward.is_contact(uri))
+            or self.onward.is_user_behind(flow)
+        )
+
+    def _cancel(self, sr: ServerRequest) -> None:
+        """CANCEL is answered hop by hop; the request that it is for learns of it (RFC 3261 §9.2)."""
+        target = self.layer.cancelled_by(sr.request, sr.request.via)
+        if target is None:
+            raise NoSuchCall("Nothing To Cancel")
+        sr.reply(200)
+        if target.on_cancel is not None and not target.final_status:
+            target.on_cancel(sr.request)
+
+    # -- addresses ----------------------------------------------------------------------------------------
+
+    def _is_ours(self, uri: object) -> bool:
+        if not isinstance(uri, Uri):
+            return True
+        if self._directory.is_local_domain(uri.host):
+            return True
+        return self.network.is_local(uri.host, uri.port, uri.params.get("transport"))
+
+    def _take_own_route(self, request: Request) -> bool:
+        """Remove what names us from the route set (RFC 3261 §16.4); True if there was such a thing."""
+        routes = request.routes
+        if not routes:
+            return False
+        uri = request.uri
+        if isinstance(uri, Uri) and "lr" in uri.params and self._is_ours(uri):
+            # A strict router before us put our Record-Route into the Request-URI and the target at the end.
+            values = request.values("Route")
+            request.remove("Route")
+            for value in values[:-1]:
+                request.add("Route", value)
+            request.uri = routes[-1].uri
+            return True
+        owned = False
+        # Twice, where we recorded ourselves once for each of two transports.
+        while routes and isinstance(routes[0].uri, Uri) and self._is_ours(routes[0].uri):
+            request.remove_first("Route")
+            routes = request.routes
+            owned = True
+        return owned
+
+    def _realm(self, request: Request) -> str:
+        """The domain whose user must prove himself."""
+        parties = (request.to, request.from_) if request.method == "REGISTER" else (request.from_, request.to)
+        for party in parties:
+            uri = party.uri
+            if isinstance(uri, Uri) and self._directory.is_local_domain(uri.host):
+                return uri.host.lower()
+        return self.settings.domains[0]
+
+    # -- who asks -----------------------------------------------------------------------------------------
+
+    def _identify(self, sr: ServerRequest, *, proxy: bool) -> Identity:
+        request = sr.request
+        if sr.trusted:
+            claimed = identify(request, trusted=True)
+            return Identity(
+                self._directory.resolve(claimed.aor) or claimed.aor, claimed.source, claimed.display
+            )
+        proved = self._doorkeeper.authenticate(request, realm=self._realm(request), now=sr.now, proxy=proxy)
+        sender = request.from_
+        if request.method != "REGISTER":
+            # Whoever may speak for himself may not speak for others; a REGISTER is judged by its To.
+            uri = sender.uri
+            claimed_aor = uri.aor if isinstance(uri, Uri) else ""
+            if proved.aor not in (claimed_aor, self._directory.resolve(claimed_aor)):
+                raise Forbidden("From is not who authenticated")
+        return Identity(proved.aor, "digest", sender.display)
+
+    # -- what we can --------------------------------------------------------------------------------------
+
+    def _check_required(self, request: Request, header: str) -> None:
+        unknown = [
+            tag
+            for tag in request.values(header)
+            if tag.strip() and tag.lower() not in self.settings.supported
+        ]
+        if unknown:
+            raise BadExtension(headers=(("Unsupported", ", ".join(unknown)),))
+
+    def _allow(self) -> str:
+        own = ["OPTIONS", *self.services]
+        forwarded = ["INVITE", "ACK", "CANCEL", "BYE", "NOTIFY", "INFO", "REFER", "UPDATE", "PRACK"]
+        return ", ".join(own + forwarded)
+
+    def _capabilities(self) -> list[tuple[str, str]]:
+        headers = [
+            ("Allow", self._allow()),
+            ("Accept", ", ".join(self.settings.accept)),
+            ("Accept-Encoding", "identity, deflate, gzip"),
+            ("Supported", ", ".join(self.settings.supported)),
+            ("Allow-Events", self.allow_events()),
+        ]
+        if self.settings.server:
+            headers.append(("Server", self.settings.server))
+        return headers
+
+    def _not_allowed(self) -> MethodNotAllowed:
+        return MethodNotAllowed(headers=(("Allow", self._allow()),))
+
+
+__all__ = ["CoreSettings", "Network", "Onward", "Service", "SipCore"]

@@ -1,0 +1,143 @@
+"""The dialog of a subscription as the notifier's side keeps it (RFC 3261 §12, RFC 6665 §4.4).
+
+A dialog is made from the SUBSCRIBE that it began with; every request within it is built here: route set
+(strict routers too), remote target, CSeq.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sip.errors import BadRequest, ServerInternalError
+from sip.headers import NameAddr
+from sip.message import Request
+from sip.uri import Uri, parse_uri
+
+
+class Dialog:
+    """Peer-to-peer relationship of two user agents, identified by Call-ID and the two tags."""
+
+    __slots__ = (
+        "call_id",
+        "local_cseq",
+        "local_tag",
+        "local_uri",
+        "remote_cseq",
+        "remote_tag",
+        "remote_target",
+        "remote_uri",
+        "routes",
+    )
+
+    def __init__(
+        self,
+        *,
+        call_id: str,
+        local_tag: str,
+        remote_tag: str,
+        local_uri: str,
+        remote_uri: str,
+        remote_target: str,
+        routes: Sequence[str],
+        local_cseq: int,
+        remote_cseq: int,
+    ) -> None:
+        self.call_id = call_id
+        self.local_tag = local_tag
+        self.remote_tag = remote_tag
+        self.local_uri = local_uri
+        """Our From value without its tag: the To of the first request."""
+        self.remote_uri = remote_uri
+        """Their To value without its tag: the From of the first request."""
+        self.remote_target = remote_target
+        """URI of their Contact."""
+        self.routes = tuple(routes)
+        """Route header values in the order in which they are sent."""
+        self.local_cseq = local_cseq
+        """CSeq number of the last request that we sent; 0 before the first."""
+        self.remote_cseq = remote_cseq
+
+    @classmethod
+    def accept(cls, request: Request, local_tag: str) -> Dialog:
+        """The dialog that a 2xx to `request` creates at our side (RFC 3261 §12.1.1).
+
+        Raises:
+            BadRequest: Contact is missing, or there is more than one.
+        """
+        return cls(
+            call_id=request.call_id,
+            local_tag=local_tag,
+            # RFC 2543 peers may send no tag; an empty one stands for that.
+            remote_tag=request.from_.tag or "",
+            local_uri=_without_tag(request.to),
+            remote_uri=_without_tag(request.from_),
+            remote_target=contact_of(request),
+            routes=request.values("Record-Route"),
+            local_cseq=0,
+            remote_cseq=request.cseq.number,
+        )
+
+    @property
+    def id(self) -> tuple[str, str, str]:
+        """Call-ID, local tag, remote tag."""
+        return self.call_id, self.local_tag, self.remote_tag
+
+    def check(self, request: Request) -> str:
+        """The remote target after a request of the other side, if it is in order (RFC 3261 §12.2.2).
+
+        Nothing changes yet; `received` does that once the request is certain to be accepted.
+
+        Raises:
+            ServerInternalError: the request is older than one that was taken before.
+            BadRequest: there is more than one Contact.
+        """
+        if request.cseq.number <= self.remote_cseq:
+            raise ServerInternalError("CSeq Out Of Order")
+        return contact_of(request) if request.contacts else self.remote_target
+
+    def received(self, request: Request, target: str) -> None:
+        """Take the request: its CSeq is the newest, and `target` is where ours go from now on."""
+        self.remote_cseq = request.cseq.number
+        self.remote_target = target
+
+    def request(self, method: str) -> Request:
+        """The next request of ours within the dialog (RFC 3261 §12.2.1.1), without Via and Contact."""
+        self.local_cseq += 1
+        uri, routes = self.remote_target, self.routes
+        if routes and not _is_loose(routes[0]):
+            # A strict router wants to find itself in the Request-URI and the target at the end.
+            uri = NameAddr.parse(routes[0]).uri_text
+            routes = (*routes[1:], f"<{self.remote_target}>")
+        headers = [("Route", route) for route in routes]
+        headers += [
+            ("Max-Forwards", "70"),
+            ("From", f"{self.local_uri};tag={self.local_tag}"),
+            ("To", f"{self.remote_uri};tag={self.remote_tag}" if self.remote_tag else self.remote_uri),
+            ("Call-ID", self.call_id),
+            ("CSeq", f"{self.local_cseq} {method}"),
+        ]
+        return Request(method, uri, headers)
+
+
+def contact_of(request: Request) -> str:
+    """URI of the one Contact that a request which forms or refreshes a dialog must have (§8.1.1.8).
+
+    Raises:
+        BadRequest: there is none, or more than one.
+    """
+    contacts = request.contacts
+    if not contacts:
+        raise BadRequest("Missing Contact header field")
+    if len(contacts) > 1:
+        raise BadRequest("More Than One Contact")
+    return contacts[0].uri_text
+
+
+def _is_loose(route: str) -> bool:
+    uri = parse_uri(NameAddr.parse(route).uri_text)
+    return isinstance(uri, Uri) and "lr" in uri.params
+
+
+def _without_tag(value: NameAddr) -> str:
+    # Always in angle brackets, so that the tag that follows is not taken for a parameter of the URI.
+    return str(NameAddr(value.display, value.uri_text))

@@ -1,0 +1,295 @@
+"""Requests of ours on their way out: our Via, the next place to try, and what to do when it fails.
+
+RFC 3261 §8.1.2 and §18.1.1, with the failover of RFC 3263 §4.3: every place that a name resolves to is
+tried in turn, each with a transaction and a branch of its own.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from sip.errors import SipError, TransportError
+from sip.message import Request, Response
+from sip.timers import TimerWheel
+from sip.transaction import ClientTransaction, TransactionLayer
+from sip.transaction.layer import MAGIC_COOKIE
+from sip.transport.flow import Flow
+from sip.transport.hub import Destination
+from sip.uri import Uri
+
+log = logging.getLogger(__name__)
+
+LARGEST_DATAGRAM = 1300
+"""Bytes above which RFC 3261 §18.1.1 asks for a congestion-safe transport (path MTU unknown)."""
+
+
+class ResponseUser(Protocol):
+    """Who sent a request, and hears what became of it."""
+
+    def on_response(self, response: Response) -> None:
+        """Each response, provisional ones too; our own Via is still on top of it."""
+
+    def on_failure(self, status: int, reason: str) -> None:
+        """No response: 408 when nobody answered in time, 503 when nobody could be reached."""
+
+
+class Network(Protocol):
+    """What the sender needs of the transports."""
+
+    def resolve(self, uri: Uri) -> Deferred[list[Destination]]:
+        """Where `uri` leads, in the order to try (RFC 3263)."""
+
+    def connect(self, destination: Destination) -> Deferred[Flow]:
+        """A flow to a place, reused or new."""
+
+
+@dataclass(frozen=True, slots=True)
+class SenderSettings:
+    """How requests leave."""
+
+    congestion_safe: bool = False
+    """Requests over 1300 bytes go over TCP when UDP was asked for, back to UDP if there is no TCP
+    (RFC 3261 §18.1.1).  Off: they are sent over UDP, and the network fragments them."""
+
+
+class Sending:
+    """One request of ours until it is answered or given up; over several transactions if it must."""
+
+    __slots__ = (
+        "_cancelled",
+        "_finish",
+        "_places",
+        "_sender",
+        "_suffix",
+        "_user",
+        "answered",
+        "provisional",
+        "request",
+        "transaction",
+    )
+
+    def __init__(
+        self,
+        sender: RequestSender,
+        request: Request,
+        user: ResponseUser,
+        suffix: str,
+        finish: Callable[[Request, Flow], None] | None,
+    ) -> None:
+        self.request = request
+        """The request; once it is on its way, as it was sent, with our Via on top."""
+        self.transaction: ClientTransaction | None = None
+        self.answered = False
+        self.provisional = False
+        self._sender = sender
+        self._user = user
+        self._suffix = suffix
+        self._finish = finish
+        self._places: deque[Destination] = deque()
+        self._cancelled = False
+
+    def cancel(self) -> None:
+        """Withdraw an INVITE: CANCEL now, or as soon as a provisional response has come (§9.1)."""
+        if self._cancelled or self.answered:
+            return
+        self._cancelled = True
+        if self.provisional:
+            self._send_cancel()
+
+    # -- trying places ------------------------------------------------------------------------------------
+
+    def over(self, flow: Flow) -> None:
+        """Send over `flow`, with a new branch."""
+        branch = self._sender.new_branch(self._suffix)
+        request = self.request.copy() if self.transaction is not None or self._places else self.request
+        if self.transaction is not None:
+            request.remove_first("Via")
+        if self._finish is not None:
+            self._finish(request, flow)
+        request.prepend("Via", f"SIP/2.0/{flow.transport} {flow.sent_by};branch={branch};rport")
+        self.request = request
+        self.transaction = self._sender.layer.client(request, branch, flow, self)
+
+    def to(self, places: Iterable[Destination]) -> None:
+        """Try `places` in turn."""
+        self._places.extend(self._sender.preferred(self.request, places))
+        self._try_next(503, "No address found")
+
+    def failed(self, failure: Failure) -> None:
+        """The name could not be resolved."""
+        self._give_up(503, _one_line(failure))
+
+    def _give_up(self, status: int, reason: str) -> None:
+        # From the wheel: the user is never called back from within send().
+        self.answered = True
+        self._sender.timers.after(0.0, self._user.on_failure, status, reason)
+
+    def _try_next(self, status: int, reason: str) -> None:
+        if not self._places or self._cancelled:
+            self._give_up(status, reason)
+            return
+        place = self._places.popleft()
+        self._sender.network.connect(place).addCallbacks(
+            self.over, lambda failure: self._try_next(503, _one_line(failure))
+        ).addErrback(self._broken)
+
+    def _broken(self, failure: Failure) -> None:
+        log.error("sender.failed", exc_info=failure.value)
+        if not self.answered:
+            self._give_up(503, "Internal error while sending")
+
+    def _send_cancel(self) -> None:
+        transaction = self.transaction
+        if transaction is None or transaction.request.method != "INVITE":
+            return
+        request = transaction.request
+        headers = [("Via", request.values("Via")[0])]
+        headers += [("Route", value) for value in request.get_all("Route")]
+        headers += [
+            ("Max-Forwards", "70"),
+            ("From", request.get("From") or ""),
+            ("To", request.get("To") or ""),
+            ("Call-ID", request.call_id),
+            ("CSeq", f"{request.cseq.number} CANCEL"),
+        ]
+        cancel = Request("CANCEL", request.uri_text, headers)
+        branch = request.via.branch or ""
+        self._sender.layer.client(cancel, branch, transaction.flow, _Nobody())
+
+    # -- what the transaction tells (ClientUser) ----------------------------------------------------------
+
+    def on_response(self, transaction: ClientTransaction, response: Response) -> None:
+        if transaction is not self.transaction:
+            return
+        if response.status < 200:
+            self.provisional = True
+            if self._cancelled:
+                self._send_cancel()
+        elif response.status == 503 and self._places and not self._cancelled:
+            self._try_next(503, "Service Unavailable")
+            return
+        else:
+            self.answered = True
+        self._user.on_response(response)
+
+    def on_timeout(self, transaction: ClientTransaction) -> None:
+        if transaction is self.transaction:
+            self._try_next(408, "Request Timeout")
+
+    def on_transport_error(self, transaction: ClientTransaction, error: TransportError) -> None:
+        if transaction is self.transaction:
+            self._try_next(503, str(error))
+
+
+class RequestSender:
+    """Sends requests to flows and URIs; one for the whole server."""
+
+    def __init__(
+        self,
+        layer: TransactionLayer,
+        network: Network,
+        timers: TimerWheel,
+        token: Callable[[], str],
+        settings: SenderSettings | None = None,
+    ) -> None:
+        self.layer = layer
+        self.network = network
+        self.timers = timers
+        self._token = token
+        self._settings = settings or SenderSettings()
+
+    def send(
+        self,
+        request: Request,
+        hop: Flow | Uri,
+        user: ResponseUser,
+        *,
+        branch_suffix: str = "",
+        finish: Callable[[Request, Flow], None] | None = None,
+    ) -> Sending:
+        """Send `request` over a flow, or to where a URI resolves to.
+
+        `finish(request, flow)` is called before each attempt, for what depends on the way taken (Contact).
+        Responses and failures reach `user` later, never from within this call.
+        """
+        sending = Sending(self, request, user, branch_suffix, finish)
+        if isinstance(hop, Uri):
+            self._resolve(hop, sending)
+        elif self._settings.congestion_safe and not hop.reliable and _is_large(request):
+            # The same host and port over TCP first, the datagram after that.
+            place = Destination("UDP", hop.remote[0], hop.remote[1], None)
+            sending.to([place])
+        else:
+            sending.over(hop)
+        return sending
+
+    def forward_ack(self, request: Request, hop: Flow | Uri, *, branch_suffix: str = "") -> None:
+        """Send an ACK to a 2xx on, statelessly; nobody answers it and nobody sends it again."""
+        if isinstance(hop, Uri):
+            self.network.resolve(hop).addCallback(self._connect_first).addCallback(
+                lambda flow: self._send_ack(request, flow, branch_suffix)
+            ).addErrback(lambda failure: log.info("ack.undeliverable", extra={"error": _one_line(failure)}))
+        else:
+            self._send_ack(request, hop, branch_suffix)
+
+    def _connect_first(self, places: list[Destination]) -> Deferred[Flow]:
+        if not places:
+            raise TransportError("no address found")
+        return self.network.connect(places[0])
+
+    def _send_ack(self, request: Request, flow: Flow, suffix: str) -> None:
+        branch = self.new_branch(suffix)
+        request.prepend("Via", f"SIP/2.0/{flow.transport} {flow.sent_by};branch={branch};rport")
+        try:
+            flow.send(request.render())
+        except TransportError as error:
+            log.info("ack.undeliverable", extra={"error": str(error)})
+
+    def new_branch(self, suffix: str) -> str:
+        """A branch that nobody used before (RFC 3261 §8.1.1.7)."""
+        return f"{MAGIC_COOKIE}{self._token()}.{suffix}" if suffix else f"{MAGIC_COOKIE}{self._token()}"
+
+    def preferred(self, request: Request, places: Iterable[Destination]) -> Iterable[Destination]:
+        """`places`, each large UDP one after its TCP twin where the congestion-safe rule is on."""
+        if not self._settings.congestion_safe or not _is_large(request):
+            yield from places
+            return
+        for place in places:
+            if place.transport == "UDP":
+                yield replace(place, transport="TCP")
+            yield place
+
+    def _resolve(self, uri: Uri, sending: Sending) -> None:
+        self.network.resolve(uri).addCallbacks(sending.to, sending.failed).addErrback(sending._broken)
+
+
+class _Nobody:
+    """Who sent a CANCEL: its answer changes nothing."""
+
+    def on_response(self, transaction: ClientTransaction, response: Response) -> None:
+        """Nothing to do."""
+
+    def on_timeout(self, transaction: ClientTransaction) -> None:
+        """Nothing to do."""
+
+    def on_transport_error(self, transaction: ClientTransaction, error: TransportError) -> None:
+        """Nothing to do."""
+
+
+def _is_large(request: Request) -> bool:
+    # 120 bytes for the Via that is still to come.
+    return len(request.render()) + 120 > LARGEST_DATAGRAM
+
+
+def _one_line(failure: Failure) -> str:
+    error = failure.value
+    if isinstance(error, SipError):
+        return error.reason
+    return " ".join(str(error).split()) or type(error).__name__

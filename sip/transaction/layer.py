@@ -1,0 +1,200 @@
+"""Matching: which transaction an arriving message belongs to, and new ones for what is new.
+
+RFC 3261 §17.1.3 and §17.2.3, with the fallback for peers of RFC 2543 (no magic cookie in the branch).
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from sip.errors import TransportError
+from sip.headers.via import Via
+from sip.message import Request, Response
+from sip.stats import Stats
+from sip.timers import TimerWheel
+from sip.transaction.client import ClientTransaction, ClientUser
+from sip.transaction.server import ServerTransaction
+from sip.transaction.times import ACCEPTED, COMPLETED, TransactionTimes
+from sip.transport.flow import Flow
+
+MAGIC_COOKIE = "z9hG4bK"
+
+ServerKey = tuple[str, str, str]
+"""Branch, sent-by and method; for RFC 2543 peers, their replacement for a branch, "", and method."""
+
+
+class TransactionCore(Protocol):
+    """Who hears of requests that are new, and of messages that belong to no transaction."""
+
+    def on_request(self, transaction: ServerTransaction) -> None:
+        """A new request other than ACK."""
+
+    def on_ack(self, request: Request, flow: Flow) -> None:
+        """An ACK to a 2xx, or to nothing that is known here."""
+
+    def on_undeliverable(self, request: Request, answer: bytes) -> None:
+        """The connection that `request` came by is gone: find another way for `answer` (§18.2.2)."""
+
+
+class TransactionLayer:
+    """All transactions of one server."""
+
+    def __init__(
+        self, core: TransactionCore, timers: TimerWheel, stats: Stats, times: TransactionTimes | None = None
+    ) -> None:
+        self.core = core
+        self.timers = timers
+        self.stats = stats
+        self.times = times or TransactionTimes()
+        self.trying_after = self.times.trying_after
+        self._servers: dict[ServerKey, ServerTransaction] = {}
+        self._clients: dict[tuple[str, str], ClientTransaction] = {}
+        self._waiting_on: dict[Flow, dict[ClientTransaction, None]] = {}
+        self._merges: dict[tuple[str, str, int, str], ServerKey] = {}
+
+    def __len__(self) -> int:
+        return len(self._servers) + len(self._clients)
+
+    # -- what arrives -------------------------------------------------------------------------------------
+
+    def receive_request(self, request: Request, via: Via, flow: Flow, answers: Flow) -> None:
+        """Give `request` to its transaction, or start one.
+
+        `via` is the topmost Via, `flow` the way that the request came, and `answers` the way that answers
+        take (RFC 3261 §18.2.2), mostly the same.
+
+        Raises:
+            BadRequest: a header that matching needs is missing or malformed.
+        """
+        method = request.method
+        key = _server_key(request, via, "INVITE" if method == "ACK" else method)
+        transaction = self._servers.get(key)
+        if method == "ACK":
+            if transaction is None or transaction.state == ACCEPTED:
+                self.core.on_ack(request, flow)
+            else:
+                transaction.acknowledged()
+            return
+        if transaction is not None:
+            if not _is_new_attempt(transaction, request):
+                transaction.request_again()
+                return
+            transaction._end(None)
+        transaction = ServerTransaction(self, key, request, flow, answers)
+        self._servers[key] = transaction
+        self.core.on_request(transaction)
+
+    def receive_response(self, response: Response) -> bool:
+        """Give `response` to its transaction; False if there is none (it is dropped, RFC 6026 §8.9).
+
+        Raises:
+            BadRequest: a header that matching needs is missing or malformed.
+        """
+        transaction = self._clients.get((response.via.branch or "", response.cseq.method))
+        if transaction is None:
+            self.stats.stray_responses += 1
+            return False
+        transaction.receive(response)
+        return True
+
+    # -- what others ask ----------------------------------------------------------------------------------
+
+    def client(self, request: Request, branch: str, flow: Flow, user: ClientUser) -> ClientTransaction:
+        """Send `request`, whose topmost Via carries `branch`, over `flow`."""
+        key = (branch, request.method)
+        transaction = ClientTransaction(self, key, request, flow, user)
+        self._clients[key] = transaction
+        if flow.reliable:
+            waiting = self._waiting_on.get(flow)
+            if waiting is None:
+                waiting = self._waiting_on[flow] = {}
+                flow.on_lost(self._flow_lost)
+            waiting[transaction] = None
+        transaction.start()
+        return transaction
+
+    def cancelled_by(self, cancel: Request, via: Via) -> ServerTransaction | None:
+        """The transaction that a CANCEL is for (RFC 3261 §9.2)."""
+        key = _server_key(cancel, via, "INVITE")
+        found = self._servers.get(key)
+        if found is not None:
+            return found
+        branch, sent_by, _ = key
+        for method in ("MESSAGE", "SUBSCRIBE", "PUBLISH", "REGISTER", "OPTIONS", "NOTIFY", "INFO", "REFER"):
+            found = self._servers.get((branch, sent_by, method))
+            if found is not None:
+                return found
+        return None
+
+    def is_merged(self, transaction: ServerTransaction) -> bool:
+        """True if the same request reached us before on another path (RFC 3261 §8.2.2.2): answer 482.
+
+        Asked by services of our own, which then count as the one place where the request has arrived.
+        """
+        request = transaction.request
+        if request.to.tag is not None:
+            return False
+        cseq = request.cseq
+        identity = (request.from_.tag or "", request.call_id, cseq.number, request.method)
+        known = self._merges.get(identity)
+        if known is not None and known != transaction.key:
+            other = self._servers.get(known)
+            # A challenged request may come again with credentials and the same CSeq: no merge.
+            if other is not None and other.final_status not in (401, 407):
+                return True
+        self._merges[identity] = transaction.key
+        return False
+
+    # -- what transactions tell ---------------------------------------------------------------------------
+
+    def count(self, method: str, status: int) -> None:
+        """A request was answered for good."""
+        self.stats.requests[method, status] += 1
+
+    def undeliverable(self, request: Request, answer: bytes) -> None:
+        """The way of an answer is gone."""
+        self.core.on_undeliverable(request, answer)
+
+    def forget_server(self, transaction: ServerTransaction) -> None:
+        """A server transaction has ended."""
+        if self._servers.get(transaction.key) is transaction:
+            del self._servers[transaction.key]
+        request = transaction.request
+        identity = (request.from_.tag or "", request.call_id, request.cseq.number, request.method)
+        if self._merges.get(identity) == transaction.key:
+            del self._merges[identity]
+
+    def forget_client(self, transaction: ClientTransaction) -> None:
+        """A client transaction has ended."""
+        self._clients.pop(transaction.key, None)
+        waiting = self._waiting_on.get(transaction.flow)
+        if waiting is not None:
+            waiting.pop(transaction, None)
+
+    def _flow_lost(self, flow: Flow) -> None:
+        for transaction in list(self._waiting_on.pop(flow, ())):
+            transaction.flow_lost(TransportError(f"the connection to {flow.remote[0]} was closed"))
+
+
+def _server_key(request: Request, via: Via, method: str) -> ServerKey:
+    branch = via.branch
+    if branch is not None and branch.startswith(MAGIC_COOKIE) and len(branch) > len(MAGIC_COOKIE):
+        return branch, f"{via.host.lower()}:{via.port or ''}", method
+    # RFC 2543: what a branch would have said, said by everything that stays the same (§17.2.3).
+    cseq = request.cseq
+    to_tag = "" if method == "INVITE" else request.to.tag or ""
+    parts = (request.uri_text, to_tag, request.from_.tag or "", request.call_id, str(cseq.number))
+    return "\n".join(parts), f"{via.transport} {via.host}:{via.port} {branch}", method
+
+
+def _is_new_attempt(transaction: ServerTransaction, request: Request) -> bool:
+    """True if `request` answers the challenge that ended `transaction`.
+
+    libpurple sends a challenged MESSAGE again under the same branch and CSeq, with credentials added.
+    """
+    if transaction.final_status not in (401, 407) or transaction.state != COMPLETED:
+        return False
+    before = transaction.request
+    return any(
+        request.get_all(name) != before.get_all(name) for name in ("Authorization", "Proxy-Authorization")
+    )

@@ -1,0 +1,450 @@
+"""SUBSCRIBE answered step by step (RFC 6665 §4.2.1), and all subscriptions of this server.
+
+Independent of any package: what a state looks like and who may see it is the business of an `EventPackage`.
+A subscription is durable before it is answered 200, and stays until it expires, is ended by either side, or
+its NOTIFY fails in a way that ends it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sip.dialog import Dialog
+from sip.errors import (
+    BadEvent,
+    Forbidden,
+    IntervalTooBrief,
+    NoSuchCall,
+    NotAcceptable,
+    NotFound,
+    ServiceUnavailable,
+    SipError,
+)
+from sip.identity import UserDirectory
+from sip.ports import Journal, JournalError, KeyedQueue, Record
+from sip.request import ServerRequest
+from sip.sender import RequestSender
+from sip.stats import Stats
+from sip.timers import TimerWheel
+from sip.transport.flow import Flow
+from sip.usage.notifier.package import EventPackage
+from sip.usage.notifier.subscription import CSEQ_BLOCK, Subscription
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class NotifierSettings:
+    """Limits of subscriptions; seconds unless said otherwise."""
+
+    min_expires: int = 60
+    default_expires: int = 3600
+    max_expires: int = 86400
+    max_per_watcher: int = 1000
+    """Subscriptions that one watcher may hold; the next is refused 403."""
+    restore_rate: int = 1000
+    """NOTIFYs a second with which watchers are brought up to date after a start."""
+
+
+class NotifierUsage:
+    """Answers SUBSCRIBE and sends NOTIFY for the packages given."""
+
+    def __init__(
+        self,
+        packages: Iterable[EventPackage],
+        directory: UserDirectory,
+        journal: Journal,
+        sender: RequestSender,
+        timers: TimerWheel,
+        stats: Stats,
+        token: Callable[[], str],
+        wall: Callable[[], float],
+        settings: NotifierSettings | None = None,
+    ) -> None:
+        self.packages: Mapping[str, EventPackage] = {package.name: package for package in packages}
+        self.journal = journal
+        self.sender = sender
+        self.timers = timers
+        self.stats = stats
+        self.wall = wall
+        self.queue = KeyedQueue()
+        self._directory = directory
+        self._token = token
+        self._settings = settings or NotifierSettings()
+        self._by_dialog: dict[tuple[str, str, str], Subscription] = {}
+        self._by_aor: dict[tuple[str, str], dict[Subscription, None]] = {}
+        self._by_watcher: dict[str, dict[Subscription, None]] = {}
+        self._stored: set[str] = set()
+
+    def __len__(self) -> int:
+        return len(self._stored)
+
+    # -- SUBSCRIBE ----------------------------------------------------------------------------------------
+
+    def handle(self, sr: ServerRequest) -> None:
+        """Answer a SUBSCRIBE; errors are raised as `SipError`, success is answered once it is durable."""
+        package = self._package(sr)
+        if sr.request.to.tag is None:
+            self._initial(sr, package)
+        else:
+            self._in_dialog(sr, package)
+
+    def allow_events(self) -> str:
+        """Value of Allow-Events: the packages there are."""
+        return ", ".join(self.packages)
+
+    def _package(self, sr: ServerRequest) -> EventPackage:
+        event = sr.request.event
+        package = self.packages.get(event.package) if event is not None else None
+        if package is None:
+            reason = "Bad Event" if event is not None else "Missing Event header field"
+            raise BadEvent(reason, headers=(("Allow-Events", self.allow_events()),))
+        return package
+
+    def _initial(self, sr: ServerRequest, package: EventPackage) -> None:
+        request = sr.request
+        event = request.event
+        assert event is not None
+        assert sr.identity is not None
+        expires = self._expires(sr)
+        content_type = self._acceptable(sr, package)
+        aor = self._directory.resolve(sr.aor)
+        if aor is None:
+            raise NotFound(f"No such user: {sr.aor.removeprefix('sip:')}")
+        watcher = sr.identity.aor
+        if len(self._by_watcher.get(watcher, ())) >= self._settings.max_per_watcher:
+            raise Forbidden("Too many subscriptions")
+        state = package.authorize(watcher, aor)
+        local_tag = self._token()
+        subscription = Subscription(
+            self,
+            identifier=local_tag,
+            package=package.name,
+            event_id=event.id or "",
+            aor=aor,
+            watcher=watcher,
+            dialog=Dialog.accept(request, local_tag),
+            accept=tuple(value.strip() for value in request.values("Accept")),
+            content_type=content_type,
+            expires_at=sr.now + expires,
+            flow=sr.flow,
+            flow_key=sr.flow.key,
+            state=state,
+            user_agent=request.get("User-Agent") or "",
+            created_at=self.wall(),
+            filter_type=request.content_type.full if request.body and request.content_type else "",
+            filter_body=request.body,
+        )
+        if expires == 0:
+            # Fetching state without a subscription that outlives it (RFC 6665 §4.4.3).
+            self._accept(sr, subscription, 0)
+            subscription.end("timeout")
+            return
+
+        def done(error: JournalError | None) -> None:
+            if error is not None:
+                sr.reject(_not_durable(error))
+                return
+            subscription.cseq_durable = CSEQ_BLOCK
+            self._add(subscription)
+            self._accept(sr, subscription, expires)
+            subscription.notify()
+
+        self.journal.write([subscription.record(CSEQ_BLOCK)], done)
+
+    def _in_dialog(self, sr: ServerRequest, package: EventPackage) -> None:
+        request = sr.request
+        event = request.event
+        assert event is not None
+        assert sr.identity is not None
+        subscription = self._by_dialog.get((request.call_id, request.to.tag or "", request.from_.tag or ""))
+        if subscription is None or (subscription.package, subscription.event_id) != (
+            package.name,
+            event.id or "",
+        ):
+            raise NoSuchCall("Subscription Does Not Exist")
+        if sr.identity.aor != subscription.watcher:
+            raise Forbidden("Not your subscription")
+        self.queue.run(subscription.id, lambda release: self._refresh(sr, subscription, release))
+
+    def _refresh(self, sr: ServerRequest, subscription: Subscription, release: Callable[[], None]) -> None:
+        try:
+            if not self.is_live(subscription):
+                raise NoSuchCall("Subscription Does Not Exist")
+            target = subscription.dialog.check(sr.request)
+            expires = self._expires(sr)
+        except SipError as error:
+            release()
+            sr.reject(error)
+            return
+        expires_at = sr.now + expires
+
+        def done(error: JournalError | None) -> None:
+            release()
+            if error is not None:
+                sr.reject(_not_durable(error))
+                return
+            subscription.dialog.received(sr.request, target)
+            subscription.flow, subscription.flow_key = sr.flow, sr.flow.key
+            self._accept(sr, subscription, expires)
+            if expires == 0:
+                self._remove(subscription)
+                subscription.end("timeout")
+            else:
+                subscription.expires_at = expires_at
+                self._arm(subscription)
+                subscription.notify()
+
+        if expires == 0:
+            records = [Record("subscription", (subscription.id,), None)]
+        else:
+            records = [
+                subscription.record(
+                    subscription.cseq_durable,
+                    remote_cseq=sr.request.cseq.number,
+                    remote_target=target,
+                    expires_at=expires_at,
+                    flow_key=sr.flow.key,
+                )
+            ]
+        self.journal.write(records, done)
+
+    def _accept(self, sr: ServerRequest, subscription: Subscription, expires: int) -> None:
+        headers = [("Record-Route", value) for value in sr.request.get_all("Record-Route")]
+        headers += [("Contact", f"<{sr.flow.uri()}>"), ("Expires", str(expires))]
+        sr.reply(200, headers=headers, to_tag=subscription.dialog.local_tag)
+
+    def _expires(self, sr: ServerRequest) -> int:
+        settings = self._settings
+        expires = sr.request.expires
+        if expires is None:
+            return settings.default_expires
+        # Never refused when an hour or more was asked for, whatever the minimum (RFC 6665 §4.2.1.1).
+        if 0 < expires < min(settings.min_expires, 3600):
+            raise IntervalTooBrief(headers=(("Min-Expires", str(settings.min_expires)),))
+        return min(expires, settings.max_expires)
+
+    @staticmethod
+    def _acceptable(sr: ServerRequest, package: EventPackage) -> str:
+        accept = [value.split(";")[0].strip().lower() for value in sr.request.values("Accept")]
+        accept = [value for value in accept if value]
+        if not accept:
+            return package.content_types[0]
+        for content_type in package.content_types:
+            if content_type in accept:
+                return content_type
+        for content_type in package.content_types:
+            if "*/*" in accept or f"{content_type.split('/')[0]}/*" in accept:
+                return content_type
+        raise NotAcceptable(headers=(("Accept", ", ".join(package.content_types)),))
+
+    # -- changes ------------------------------------------------------------------------------------------
+
+    def changed(self, package: str, aor: str) -> None:
+        """The state of `aor` in `package` is another one: tell everybody who watches it."""
+        for subscription in list(self._by_aor.get((package, aor), ())):
+            subscription.notify()
+
+    def remove_user(self, aor: str) -> None:
+        """A user is gone: whoever watched him is told so, and his own subscriptions end."""
+        for package in self.packages:
+            for subscription in list(self._by_aor.get((package, aor), ())):
+                self.terminate(subscription, "noresource")
+        for subscription in list(self._by_watcher.get(aor, ())):
+            self.terminate(subscription, "deactivated")
+
+    def terminate(self, subscription: Subscription, reason: str) -> None:
+        """End a subscription from our side (`reason` is one of RFC 6665 §4.1.3)."""
+        self._forget(subscription)
+        subscription.end(reason)
+
+    def drop(self, subscription: Subscription, reason: str) -> None:
+        """Remove a subscription without another NOTIFY."""
+        if self.is_live(subscription):
+            log.info(
+                "subscription.dropped",
+                extra={"watcher": subscription.watcher, "presentity": subscription.aor, "reason": reason},
+            )
+            self._forget(subscription)
+
+    def is_live(self, subscription: Subscription) -> bool:
+        """True while the subscription is stored and may be refreshed."""
+        return subscription.id in self._stored
+
+    def subscriptions(self, package: str, aor: str) -> list[Subscription]:
+        """Who watches `aor`, oldest first."""
+        return list(self._by_aor.get((package, aor), ()))
+
+    # -- bookkeeping --------------------------------------------------------------------------------------
+
+    def _add(self, subscription: Subscription) -> None:
+        self._stored.add(subscription.id)
+        self._by_dialog[subscription.dialog.id] = subscription
+        self._by_aor.setdefault((subscription.package, subscription.aor), {})[subscription] = None
+        self._by_watcher.setdefault(subscription.watcher, {})[subscription] = None
+        self._arm(subscription)
+
+    def _arm(self, subscription: Subscription) -> None:
+        if subscription.timer is not None:
+            subscription.timer.cancel()
+        subscription.timer = self.timers.at(subscription.expires_at, self._expired, subscription)
+
+    def _expired(self, subscription: Subscription) -> None:
+        if not self.is_live(subscription):
+            return
+        if subscription.expires_at > self.timers.now:
+            self._arm(subscription)
+            return
+        self.terminate(subscription, "timeout")
+
+    def _forget(self, subscription: Subscription) -> None:
+        """Remove from memory at once, and from the store when its turn comes."""
+        if not self.is_live(subscription):
+            return
+        self._remove(subscription)
+
+        def job(release: Callable[[], None]) -> None:
+            def done(error: JournalError | None) -> None:
+                release()
+                if error is not None:
+                    # A restart finds it expired or ends it with its next NOTIFY.
+                    log.warning("subscription.not-removed", extra={"error": str(error)})
+
+            self.journal.write([Record("subscription", (subscription.id,), None)], done)
+
+        self.queue.run(subscription.id, job)
+
+    def _remove(self, subscription: Subscription) -> None:
+        self._stored.discard(subscription.id)
+        self._by_dialog.pop(subscription.dialog.id, None)
+        for index, key in (
+            (self._by_aor, (subscription.package, subscription.aor)),
+            (self._by_watcher, subscription.watcher),
+        ):
+            _discard(index, key, subscription)
+        if subscription.timer is not None:
+            subscription.timer.cancel()
+            subscription.timer = None
+
+    # -- start and stop -----------------------------------------------------------------------------------
+
+    def restore(
+        self,
+        rows: Iterable[tuple[tuple[Any, ...], tuple[Any, ...]]],
+        *,
+        flow: Callable[[str], Flow | None],
+        now: float,
+        wall: float,
+    ) -> None:
+        """Go on where the last run stopped.
+
+        Every watcher gets a NOTIFY, spread over time: what changed just before the stop may not have reached
+        him.  Subscriptions that ended while the server was down are ended now.
+        """
+        count = 0
+        for (id_,), row in rows:
+            subscription = self._from_row(id_, row, flow, now, wall)
+            if subscription.package not in self.packages:
+                log.warning("subscription.unknown-package", extra={"package": subscription.package})
+                continue
+            self._add(subscription)
+            if subscription.expires_at > now:
+                count += 1
+                self.timers.after(count / self._settings.restore_rate, self._catch_up, subscription)
+
+    def _catch_up(self, subscription: Subscription) -> None:
+        # A connection that went with the restart comes back with the watcher, who then asks by himself.
+        if self.is_live(subscription) and (subscription.flow is not None or subscription.dialog.routes):
+            subscription.notify()
+
+    def _from_row(
+        self,
+        id_: str,
+        row: tuple[Any, ...],
+        flow: Callable[[str], Flow | None],
+        now: float,
+        wall: float,
+    ) -> Subscription:
+        (
+            package,
+            event_id,
+            aor,
+            watcher,
+            call_id,
+            local_tag,
+            remote_tag,
+            local_uri,
+            remote_uri,
+            remote_target,
+            routes,
+            local_cseq,
+            remote_cseq,
+            accept,
+            expires_at,
+            flow_key,
+            state,
+            _reason,
+            user_agent,
+            filter_type,
+            filter_body,
+            created_at,
+            version,
+        ) = row
+        types = self.packages[package].content_types if package in self.packages else ("",)
+        accepted = tuple(accept.split(",")) if accept else ()
+        wanted = {value.split(";")[0].strip().lower() for value in accepted}
+        return Subscription(
+            self,
+            identifier=id_,
+            package=package,
+            event_id=event_id,
+            aor=aor,
+            watcher=watcher,
+            dialog=Dialog(
+                call_id=call_id,
+                local_tag=local_tag,
+                remote_tag=remote_tag,
+                local_uri=local_uri,
+                remote_uri=remote_uri,
+                remote_target=remote_target,
+                routes=routes.split("\n") if routes else (),
+                local_cseq=local_cseq,
+                remote_cseq=remote_cseq,
+            ),
+            accept=accepted,
+            content_type=next((value for value in types if value in wanted), types[0]),
+            expires_at=now + (expires_at - wall),
+            flow=flow(flow_key),
+            flow_key=flow_key,
+            state="pending" if state == "pending" else "active",
+            user_agent=user_agent,
+            created_at=created_at,
+            cseq_durable=local_cseq,
+            filter_type=filter_type,
+            filter_body=filter_body,
+            version=version,
+        )
+
+    def settle(self) -> list[Record]:
+        """What a clean stop writes last: the exact CSeq of every dialog, so that no number is skipped."""
+        return [
+            subscription.record(subscription.dialog.local_cseq)
+            for subscription in self._by_dialog.values()
+            if subscription.cseq_durable != subscription.dialog.local_cseq
+        ]
+
+
+def _discard(index: dict[Any, dict[Subscription, None]], key: Any, subscription: Subscription) -> None:
+    members = index.get(key)
+    if members is not None:
+        members.pop(subscription, None)
+        if not members:
+            del index[key]
+
+
+def _not_durable(error: JournalError) -> ServiceUnavailable:
+    log.warning("subscription.not-durable", extra={"error": str(error)})
+    return ServiceUnavailable("Storage Not Available", headers=(("Retry-After", "10"),))
