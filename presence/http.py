@@ -26,7 +26,7 @@ class JsonResource(Resource):
     """Answers GET and HEAD; other methods get 405, what is not below it 404."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
 
     def render(self, request: Request) -> bytes:
         """The answer, or 405."""
@@ -96,7 +96,7 @@ class QuietRequest(Request):
     def render(self, resrc: IResource) -> None:
         """Twisted has written its name into the headers by now."""
         self.responseHeaders.removeHeader(b"server")
-        super().render(resrc)
+        super().render(resrc)  # type: ignore[no-untyped-call]
 
 
 def answer(request: Request, status: int, body: Mapping[str, Any]) -> bytes:

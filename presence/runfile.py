@@ -6,12 +6,35 @@ the same process id.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from presence.settings.errors import StartError
+
 MODE = 0o600
+
+
+def claim(folder: Path) -> int:
+    """Make the data folder this server's own until its process ends; returns the descriptor that holds it.
+
+    Raises:
+        StartError: the folder cannot be made or written to, or another server has it.
+    """
+    file = folder / "server.lock"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        held = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, MODE)
+    except OSError as error:
+        raise StartError(f"cannot use the data folder {folder}: {error.strerror}") from None
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(held)
+        raise StartError(f"another server uses the data folder {folder}") from None
+    return held
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,25 @@
 """The figures of `/metrics`, in Prometheus' format, from a registry of its own.
 
-Counters are read from `sip.stats.Stats` when somebody asks, gauges are calls; only the journal and the event
-loop hand over each measurement, since a histogram needs them all.
+Everything is read when somebody asks: counters from `sip.stats.Stats`, gauges by calls, histograms from the
+journal's own figures.  Only the event loop hands over each measurement.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 from sip.stats import Stats
 
@@ -45,7 +53,17 @@ GAUGES = (
     ("journal_lag", "presentity_journal_lag_seconds", "Age of the oldest change that is not durable yet."),
 )
 
-BATCHES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+JOURNAL_COUNTERS = (
+    ("records", "presentity_journal_records", "Changes that became durable."),
+    ("failed", "presentity_journal_failed", "Writes that could not be made durable."),
+    ("restarts", "presentity_journal_restarts", "Times that the writer process had to be started again."),
+)
+
+JOURNAL_HISTOGRAMS = (
+    ("batch_size", "presentity_journal_batch_records", "Changes in one commit of the journal."),
+    ("commit_seconds", "presentity_journal_commit_seconds", "Time that one commit of the journal took."),
+)
+
 LATENCIES = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
 
@@ -66,10 +84,44 @@ class Live:
     journal_lag: Callable[[], float] = _zero
 
 
+class HistogramFigures(Protocol):
+    """`counts[i]`: observations of at most `bounds[i]`, more than the bound before; the last of any more."""
+
+    @property
+    def bounds(self) -> Sequence[float]: ...
+
+    @property
+    def counts(self) -> Sequence[int]: ...
+
+    @property
+    def total(self) -> float:
+        """Sum of what was observed."""
+
+
+class JournalFigures(Protocol):
+    """What the journal counts."""
+
+    @property
+    def records(self) -> int: ...
+
+    @property
+    def failed(self) -> int: ...
+
+    @property
+    def restarts(self) -> int: ...
+
+    @property
+    def batch_size(self) -> HistogramFigures: ...
+
+    @property
+    def commit_seconds(self) -> HistogramFigures: ...
+
+
 class _Reader(Collector):
-    def __init__(self, stats: Stats, live: Live) -> None:
+    def __init__(self, stats: Stats, live: Live, journal: JournalFigures | None) -> None:
         self._stats = stats
         self._live = live
+        self._journal = journal
 
     def collect(self) -> Iterator[Metric]:
         requests = CounterMetricFamily(
@@ -84,37 +136,31 @@ class _Reader(Collector):
             yield CounterMetricFamily(name, text, value=getattr(self._stats, attribute))
         for attribute, name, text in GAUGES:
             yield GaugeMetricFamily(name, text, value=getattr(self._live, attribute)())
+        if self._journal is not None:
+            for attribute, name, text in JOURNAL_COUNTERS:
+                yield CounterMetricFamily(name, text, value=getattr(self._journal, attribute))
+            for attribute, name, text in JOURNAL_HISTOGRAMS:
+                yield _histogram(name, text, getattr(self._journal, attribute))
+
+
+def _histogram(name: str, text: str, figures: HistogramFigures) -> HistogramMetricFamily:
+    labels = [*map(floatToGoString, figures.bounds), "+Inf"]
+    buckets = list(zip(labels, map(float, accumulate(figures.counts)), strict=True))
+    return HistogramMetricFamily(name, text, buckets=buckets, sum_value=figures.total)
 
 
 class Metrics:
     """All figures of one server."""
 
-    def __init__(self, stats: Stats, live: Live) -> None:
+    def __init__(self, stats: Stats, live: Live, journal: JournalFigures | None = None) -> None:
         self.registry = CollectorRegistry()
-        self.registry.register(_Reader(stats, live))
-        self._batch = Histogram(
-            "presentity_journal_batch_records",
-            "Changes in one commit of the journal.",
-            buckets=BATCHES,
-            registry=self.registry,
-        )
-        self._commit = Histogram(
-            "presentity_journal_commit_seconds",
-            "Time from the first change of a commit until it was durable.",
-            buckets=LATENCIES,
-            registry=self.registry,
-        )
+        self.registry.register(_Reader(stats, live, journal))
         self._lag = Histogram(
             "presentity_loop_lag_seconds",
             "How late the event loop came round to a call that was due.",
             buckets=LATENCIES,
             registry=self.registry,
         )
-
-    def journal_committed(self, records: int, seconds: float) -> None:
-        """One commit of so many changes took so long."""
-        self._batch.observe(records)
-        self._commit.observe(seconds)
 
     def loop_lag(self, seconds: float) -> None:
         """The event loop was so late."""

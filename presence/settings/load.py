@@ -39,11 +39,16 @@ _FAULTS = {
 }
 
 
-def load(options: Mapping[str, object] | None = None, config: Path | None = None) -> Settings:
+def load(
+    options: Mapping[str, object] | None = None,
+    config: Path | None = None,
+    assigned: Mapping[str, str] | None = None,
+) -> Settings:
     """The settings of this process.
 
     Args:
         options: what the command line gave, by setting; None and empty tuples count as not given.
+        assigned: what it gave by `--set KEY=VALUE`; an option of its own goes before that.
         config: the TOML file; without it the one that `PRESENTITY_CONFIG` names, if any.
 
     Raises:
@@ -55,9 +60,13 @@ def load(options: Mapping[str, object] | None = None, config: Path | None = None
     in_env = EnvSettingsSource(Settings)()
     in_file = read_toml(config) if config is not None else {}
     try:
-        return Settings(**{**in_file, **in_env, **given})
+        return Settings(**{**in_file, **in_env, **(assigned or {}), **given})
     except ValidationError as error:
-        sources: list[tuple[Mapping[str, Any], str]] = [(given, "option --"), (in_env, ENV_PREFIX)]
+        sources: list[tuple[Mapping[str, Any], str]] = [
+            (given, "option --"),
+            (assigned or {}, "option --set "),
+            (in_env, ENV_PREFIX),
+        ]
         # One a setting: pydantic calls a list with a bad entry too short as well.
         faults = {fault["loc"][:1]: fault for fault in reversed(error.errors(include_url=False))}
         lines = [_line(fault, sources, config) for fault in reversed(faults.values())]
@@ -103,4 +112,6 @@ def _line(fault: ErrorDetails, sources: list[tuple[Mapping[str, Any], str]], con
 
 
 def _spelled(key: str, prefix: str) -> str:
-    return key.upper() if prefix == ENV_PREFIX else key.replace("_", "-")
+    if prefix == ENV_PREFIX:
+        return key.upper()
+    return key.replace("_", "-") if prefix.endswith("--") else key

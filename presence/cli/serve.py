@@ -1,0 +1,38 @@
+"""`presentity serve`: settings, logs, and then the server itself."""
+
+from __future__ import annotations
+
+import click
+
+from presence.cli.options import assignments, setting, settings_of, where
+
+
+@click.command()
+@where
+@setting("domain")
+@setting("listen")
+@setting("http")
+@setting("advertise")
+@setting("trust")
+@setting("min_expires")
+@setting("demo")
+@setting("log_level")
+@setting("log_format")
+@setting("log_sip")
+@assignments
+@click.pass_context
+def serve(context: click.Context) -> int:
+    """Run the server until SIGTERM or SIGINT.
+
+    Prints one line a listener and then "ready". The database is made and migrated as needed.
+    """
+    settings = settings_of(context)
+    if settings.hint:
+        click.echo(f"presentity: {settings.hint}", err=True)
+    # Twisted's reactor is chosen by importing it: nothing above may do that.
+    from presence.observe.logs import route_twisted, setup_logging
+    from presence.server import run
+
+    setup_logging(settings.log_level, settings.log_format)
+    route_twisted()
+    return run(settings)
