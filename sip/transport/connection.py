@@ -1,0 +1,416 @@
+"""A connection as a flow, and the table of all of them: what TCP, TLS and WebSocket have in common.
+
+Limits live here: how many connections, how long one may be silent, how long a handshake or a message may
+take, how much may wait for a peer that does not read.  Connections are reused in both directions (RFC 3261
+§18, RFC 5923): a message to an address finds the connection that is open to exactly that address, whoever
+opened it.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Final, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+
+from sip.errors import SipError, TransportError
+from sip.transport.flow import Flow
+from sip.transport.settings import TransportSettings
+from sip.transport.spec import Address, Destination, host_port, numeric
+
+if TYPE_CHECKING:
+    from sip.transport.hub import Trace
+
+log = logging.getLogger(__name__)
+
+SWEEP: Final = 1.0
+"""Seconds between two looks at all connections: no time limit needs to be finer."""
+
+BURST: Final = 16
+"""Times `send_buffer_limit` that may wait while the peer still takes something now and then."""
+
+
+class Channel(Protocol):
+    """What a connection needs of its wire: a stream or a WebSocket."""
+
+    def write_message(self, data: bytes) -> None:
+        """Send one whole message."""
+
+    def lose(self) -> None:
+        """Let out what waits, say goodbye, close."""
+
+    def abort(self) -> None:
+        """Close now."""
+
+    def unfinished(self) -> bool:
+        """True while a message has begun and its end has not come."""
+
+    def leaving(self) -> bool:
+        """True once the wire itself has begun to close."""
+
+
+class Connection(Flow):
+    """A flow that lives as long as one TCP connection, with whatever is spoken over it."""
+
+    __slots__ = (
+        "_advertised",
+        "_begun",
+        "_channel",
+        "_closing_since",
+        "_key",
+        "_local",
+        "_lost",
+        "_on_lost",
+        "_opened",
+        "_stalled_since",
+        "_table",
+        "_unsent",
+        "heard_at",
+        "inbound",
+        "remote",
+        "server_name",
+        "transport",
+    )
+
+    def __init__(
+        self,
+        table: Connections,
+        channel: Channel,
+        transport: str,
+        local: Address,
+        remote: Address,
+        outbound: Outbound | None,
+    ) -> None:
+        now = table.now()
+        self._table = table
+        self._channel = channel
+        self.transport = transport
+        self._local = local
+        self.remote = remote
+        self.inbound = outbound is None
+        self.server_name = outbound.destination.server_name if outbound else None
+        self._advertised = local if outbound is None else table.advertise(transport, local)
+        self._key = f"{transport.lower()}|{host_port(*remote)}|{host_port(*local)}|{table.new_serial()}"
+        self.heard_at = now
+        self._opened = False
+        self._begun: float | None = None
+        self._closing_since: float | None = None
+        self._lost = False
+        self._stalled_since: float | None = None
+        self._unsent = 0
+        self._on_lost: dict[Callable[[Flow], None], None] = {}
+
+    # -- Flow ---------------------------------------------------------------------------------------------
+
+    @property
+    def local(self) -> Address:
+        """Our end of the connection."""
+        return self._local
+
+    @property
+    def advertised(self) -> Address:
+        """Our end where the peer opened the connection; for one of ours, the listener of that transport."""
+        return self._advertised
+
+    @property
+    def alive(self) -> bool:
+        """True from the end of the handshakes until the connection closes or begins to."""
+        return self._opened and self._closing_since is None and not self._lost
+
+    @property
+    def key(self) -> str:
+        """Names this very connection; no later one, to the same peer or not, has the same key."""
+        return self._key
+
+    def send(self, data: bytes) -> None:
+        """Send one whole message.
+
+        Raises:
+            TransportError: the connection is gone, or the peer stopped reading and is dropped for it.
+        """
+        if not self.alive or self._channel.leaving():
+            raise TransportError(f"the {self.transport.lower()} connection to {self._peer} is closed")
+        if self._stalled_since is not None:
+            self._unsent += len(data)
+            if self._overfull(self._table.now()):
+                raise TransportError(f"the peer at {self._peer} does not read: connection dropped")
+        if self._table.trace is not None:
+            self._table.trace("out", data, self)
+        self._channel.write_message(data)
+
+    def close(self) -> None:
+        """Let unsent data out for `close_timeout` seconds at most, and close."""
+        if self._closing_since is None and not self._lost:
+            self._closing_since = self._table.now()
+            self._channel.lose()
+
+    def abort(self) -> None:
+        """Close now; what waits is lost."""
+        if not self._lost:
+            if self._closing_since is None:
+                self._closing_since = self._table.now()
+            self._channel.abort()
+
+    def on_lost(self, callback: Callable[[Flow], None]) -> None:
+        """Call `callback(flow)` once when the connection is gone; at once if it is already."""
+        if self._lost:
+            callback(self)
+        else:
+            self._on_lost[callback] = None
+
+    def forget_lost(self, callback: Callable[[Flow], None]) -> None:
+        """Take back `on_lost(callback)`."""
+        self._on_lost.pop(callback, None)
+
+    # -- what the wire tells ------------------------------------------------------------------------------
+
+    def opened(self) -> None:
+        """The handshakes are over."""
+        self._opened = True
+        self.heard_at = self._table.now()
+        self._table.opened(self)
+
+    def heard(self) -> None:
+        """Bytes came."""
+        self.heard_at = self._table.now()
+
+    def progressed(self) -> None:
+        """All bytes at hand are taken: the clock of an unfinished message starts, goes on or stops."""
+        if not self._channel.unfinished():
+            self._begun = None
+        elif self._begun is None:
+            self._begun = self.heard_at
+
+    def received(self, data: bytes) -> None:
+        """One whole message came."""
+        self._begun = None
+        if self._table.trace is not None:
+            self._table.trace("in", data, self)
+        self._table.receive(data, self)
+
+    def broken(self, error: SipError) -> None:
+        """What came cannot be cut into messages: let it be answered, then close."""
+        log.info("transport.framing-error", extra={"peer": self._peer, "error": str(error)})
+        if self.alive:
+            self._table.receive_error(error, self)
+        self.close()
+
+    def stalled(self) -> None:
+        """The wire's buffer is full."""
+        if self._stalled_since is None:
+            self._stalled_since = self._table.now()
+            self._unsent = 0
+
+    def drained(self) -> None:
+        """The wire's buffer is empty again."""
+        self._stalled_since = None
+        self._unsent = 0
+
+    def gone(self, why: str) -> None:
+        """The connection is lost."""
+        if self._lost:
+            return
+        self._lost = True
+        log.debug("transport.connection-closed", extra={"flow": self._key, "why": why})
+        self._table.gone(self)
+        callbacks, self._on_lost = self._on_lost, {}
+        for callback in callbacks:
+            self._table.guard(callback, self)
+
+    # -- limits -------------------------------------------------------------------------------------------
+
+    @property
+    def _peer(self) -> str:
+        return host_port(*self.remote)
+
+    def _overfull(self, now: float) -> bool:
+        limits = self._table.settings
+        if self._stalled_since is None or self._unsent <= limits.send_buffer_limit:
+            return False
+        if self._unsent <= limits.send_buffer_limit * BURST and now - self._stalled_since < limits.send_stall:
+            return False
+        self._drop("transport.peer-does-not-read", unsent=self._unsent)
+        return True
+
+    def _drop(self, event: str, **fields: object) -> None:
+        log.warning(event, extra={"peer": self._peer, "transport": self.transport, **fields})
+        self.abort()
+
+    def sweep(self, now: float) -> None:
+        """Close the connection if one of its times is over."""
+        limits = self._table.settings
+        if self._closing_since is not None:
+            if now - self._closing_since >= limits.close_timeout:
+                self._channel.abort()
+        elif self._channel.leaving():
+            self._closing_since = now
+        elif not self._opened:
+            if now - self.heard_at >= limits.handshake_timeout:
+                self._drop("transport.handshake-timeout")
+        elif self._begun is not None and now - self._begun >= limits.message_timeout:
+            self._drop("transport.message-timeout")
+        elif now - self.heard_at >= limits.idle_timeout:
+            log.debug("transport.idle", extra={"flow": self._key})
+            self.close()
+        elif self._stalled_since is not None:
+            self._overfull(now)
+
+
+class Outbound:
+    """One connection of ours on its way: who waits for it, and how it ends."""
+
+    __slots__ = ("_done", "_waiting", "destination")
+
+    def __init__(self, destination: Destination, done: Callable[[Outbound], None]) -> None:
+        self.destination = destination
+        self._waiting: list[Deferred[Flow]] = []
+        self._done = done
+
+    def wait(self) -> Deferred[Flow]:
+        """A Deferred of its own for each who asks."""
+        waiting: Deferred[Flow] = Deferred()
+        self._waiting.append(waiting)
+        return waiting
+
+    def succeeded(self, connection: Connection) -> None:
+        """The connection is open, with all its handshakes."""
+        self._done(self)
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            if not each.called:
+                each.callback(connection)
+
+    def failed(self, why: str) -> None:
+        """The connection did not come about; harmless after `succeeded`."""
+        self._done(self)
+        waiting, self._waiting = self._waiting, []
+        target = self.destination
+        where = f"{target.transport.lower()} {host_port(target.host, target.port)}"
+        for each in waiting:
+            if not each.called:
+                each.errback(TransportError(f"cannot connect to {where}: {why}"))
+
+
+class Connections:
+    """All connections of a hub.
+
+    Args:
+        clock: drives the sweep.
+        now: monotonic seconds.
+        settings: the limits.
+        receive: gets each message and its flow.
+        receive_error: gets the fault of bytes that are no message.
+        advertise: for a transport and our end of a connection of ours, where peers reach us.
+        guard: calls foreign code so that its faults do not reach the reactor.
+        trace: gets whole messages with their direction, or None.
+    """
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        now: Callable[[], float],
+        settings: TransportSettings,
+        receive: Callable[[bytes, Flow], None],
+        receive_error: Callable[[SipError, Flow], None],
+        advertise: Callable[[str, Address], Address],
+        guard: Callable[[Callable[[Flow], None], Flow], None],
+        trace: Trace | None,
+    ) -> None:
+        self.now = now
+        self.settings = settings
+        self.receive = receive
+        self.receive_error = receive_error
+        self.advertise = advertise
+        self.guard = guard
+        self.trace = trace
+        self._all: dict[Connection, None] = {}
+        self._by_key: dict[str, Connection] = {}
+        self._by_peer: dict[tuple[str, Address], Connection] = {}
+        self._serial = 0
+        self._token = secrets.token_hex(4)
+        self._empty: list[Deferred[None]] = []
+        self._sweeper = LoopingCall(self._sweep)
+        self._sweeper.clock = clock
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def __iter__(self) -> Iterator[Connection]:
+        return iter(list(self._all))
+
+    @property
+    def full(self) -> bool:
+        """True when no further connection may be opened."""
+        return len(self._all) >= self.settings.max_connections
+
+    def new_serial(self) -> str:
+        """A mark that no other connection has, of this process or another."""
+        self._serial += 1
+        return f"{self._token}.{self._serial}"
+
+    def add(self, connection: Connection) -> None:
+        """A wire is there; its handshakes may still be under way."""
+        self._all[connection] = None
+        if not self._sweeper.running:
+            self._sweeper.start(SWEEP, now=False).addErrback(
+                lambda failure: log.critical("transport.sweep-failed", exc_info=failure.value)
+            )
+
+    def opened(self, connection: Connection) -> None:
+        """`connection` can be sent on, and found."""
+        log.debug("transport.connection-opened", extra={"flow": connection.key})
+        self._by_key[connection.key] = connection
+        self._by_peer[connection.transport, connection.remote] = connection
+
+    def gone(self, connection: Connection) -> None:
+        """`connection` is lost."""
+        self._all.pop(connection, None)
+        self._by_key.pop(connection.key, None)
+        peer = connection.transport, connection.remote
+        if self._by_peer.get(peer) is connection:
+            del self._by_peer[peer]
+        if not self._all:
+            if self._sweeper.running:
+                self._sweeper.stop()
+            empty, self._empty = self._empty, []
+            for each in empty:
+                each.callback(None)
+
+    def by_key(self, key: str) -> Connection | None:
+        """The connection of that key while it is open."""
+        connection = self._by_key.get(key)
+        return connection if connection is not None and connection.alive else None
+
+    def to(self, destination: Destination) -> Connection | None:
+        """The open connection to exactly this address, if it may carry messages for this destination.
+
+        Over TLS a peer that came to us has proved nothing: a connection of his serves a destination by
+        address, never one by name, whose certificate is to be checked (RFC 5923 §8).
+        """
+        connection = self._by_peer.get((destination.transport, (destination.host, destination.port)))
+        if connection is None or not connection.alive:
+            return None
+        name = destination.server_name
+        if name is None or not connection.secure or not self.settings.tls_verify:
+            return connection
+        if connection.inbound:
+            return connection if numeric(name) else None
+        return connection if connection.server_name == name else None
+
+    def when_empty(self) -> Deferred[None]:
+        """Fires when the last connection is gone."""
+        empty: Deferred[None] = Deferred()
+        if self._all:
+            self._empty.append(empty)
+        else:
+            empty.callback(None)
+        return empty
+
+    def _sweep(self) -> None:
+        now = self.now()
+        for connection in list(self._all):
+            connection.sweep(now)

@@ -1,0 +1,87 @@
+"""A flow: the two-way path between this server and one peer (RFC 5626 §2), over any transport.
+
+Users of a flow send bytes on it and may ask to hear when it is gone; what a message is, they know.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+from sip.transport.spec import TRANSPORTS, Address, host_port
+
+
+class Flow(ABC):
+    """One path to one peer.  A UDP flow is an address pair; the others live as long as a connection."""
+
+    __slots__ = ()
+
+    transport: str
+    """UDP, TCP, TLS, WS or WSS, as in a Via."""
+
+    remote: Address
+    """The peer's numeric address and port."""
+
+    @property
+    @abstractmethod
+    def local(self) -> Address:
+        """Our numeric address and port as this peer sees them without a translator; never a wildcard."""
+
+    @property
+    @abstractmethod
+    def alive(self) -> bool:
+        """False once nothing can be sent any more."""
+
+    @property
+    @abstractmethod
+    def key(self) -> str:
+        """A durable description: `TransportHub.flow(key)` finds the flow again while it exists."""
+
+    @property
+    def advertised(self) -> Address:
+        """Where this peer would reach us with a new connection: `local`, but for connections of ours."""
+        return self.local
+
+    @property
+    def reliable(self) -> bool:
+        """True where the transport repeats what is lost (RFC 3261 §17 asks)."""
+        return TRANSPORTS[self.transport].reliable
+
+    @property
+    def secure(self) -> bool:
+        """True where TLS protects the way to the peer."""
+        return TRANSPORTS[self.transport].secure
+
+    @property
+    def sent_by(self) -> str:
+        """`host:port` for a Via of ours (RFC 3261 §18.1.1), IPv6 in brackets."""
+        return host_port(*self.advertised)
+
+    def uri(self, user: str | None = None) -> str:
+        """A URI of ours for a Contact or Record-Route towards this peer; `user` is written as given."""
+        parameter = TRANSPORTS[self.transport].uri_parameter
+        userinfo = f"{user}@" if user is not None else ""
+        return f"sip:{userinfo}{self.sent_by}" + (f";transport={parameter}" if parameter else "")
+
+    @abstractmethod
+    def send(self, data: bytes) -> None:
+        """Send one whole message.
+
+        Raises:
+            TransportError: the flow is gone, or the peer takes nothing and too much waits already.
+        """
+
+    def close(self) -> None:
+        """Let unsent data out and close the connection; nothing happens to a UDP flow."""
+        return
+
+    def on_lost(self, callback: Callable[[Flow], None]) -> None:
+        """Call `callback(flow)` once when the connection goes; at once if it is gone; never for UDP."""
+        return
+
+    def forget_lost(self, callback: Callable[[Flow], None]) -> None:
+        """Take back `on_lost(callback)`: connections outlive those who once cared."""
+        return
+
+    def __repr__(self) -> str:
+        return f"<{self.transport} flow to {host_port(*self.remote)}>"

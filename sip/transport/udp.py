@@ -1,0 +1,340 @@
+"""SIP over UDP (RFC 3261 §18): one socket per listener, read by a descriptor of our own on the reactor.
+
+`listenUDP` costs about a tenth more per message: here one wake-up takes several datagrams.  A socket that
+is full never troubles a sender: datagrams wait in a bounded queue until the socket is writable again, and
+beyond that are dropped and counted, which to SIP is a lost datagram like any other.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import socket
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from twisted.internet.interfaces import IReactorFDSet, IReadDescriptor, IWriteDescriptor
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from sip.errors import TransportError
+from sip.transport.flow import Flow
+from sip.transport.spec import WILDCARDS, Address, ListenError, ListenSpec, family_of, host_port, numeric
+
+if TYPE_CHECKING:
+    from sip.transport.hub import Trace
+    from sip.transport.settings import TransportSettings
+
+log = logging.getLogger(__name__)
+
+READ_BATCH: Final = 32
+"""Datagrams taken in one wake-up: enough to save wake-ups, few enough to let connections have their turn."""
+
+LARGEST: Final = 65535
+"""No datagram is longer (RFC 768)."""
+
+CACHED_FLOWS: Final = 8192
+"""Peers whose flow object (and our address towards them) is kept ready."""
+
+LONGEST_KEEP_ALIVE: Final = 4
+"""CR LF CR LF, a lone CR LF, nothing at all, a few zero bytes, `jaK`: datagrams of clients that only keep a
+translator's mapping open.  They are never answered, and no SIP message is so short."""
+
+_FULL: Final = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS})
+
+
+class UdpFlow(Flow):
+    """The path between one UDP listener and one peer."""
+
+    __slots__ = ("_address", "_hash", "_key", "_listener", "remote")
+
+    transport = "UDP"
+
+    def __init__(self, listener: UdpListener, remote: Address, address: tuple[Any, ...]) -> None:
+        self._listener = listener
+        self.remote = remote
+        self._address = address
+        self._hash = hash((id(listener), remote))
+        self._key: str | None = None
+
+    @property
+    def local(self) -> Address:
+        """The listener's address; for a wildcard one, the address that the system sends from to this peer."""
+        return self._listener.local_for(self.remote)
+
+    @property
+    def alive(self) -> bool:
+        """True while the listener is open."""
+        return self._listener.open
+
+    @property
+    def key(self) -> str:
+        """`udp|peer|listener`: valid over restarts while that listener is configured."""
+        if self._key is None:
+            self._key = f"udp|{host_port(*self.remote)}|{host_port(*self._listener.bound)}"
+        return self._key
+
+    def send(self, data: bytes) -> None:
+        """Send `data` as one datagram; raises TransportError only when the listener is closed."""
+        self._listener.send(data, self._address, self)
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return (
+            isinstance(other, UdpFlow) and self._listener is other._listener and self.remote == other.remote
+        )
+
+    def __hash__(self) -> int:
+        return self._hash
+
+
+@implementer(IReadDescriptor, IWriteDescriptor)
+class UdpListener:
+    """One bound UDP socket.
+
+    Args:
+        reactor: watches the socket.
+        spec: where to listen; the port may be 0.
+        receive: gets every datagram that is no keep-alive.
+        settings: buffer sizes.
+        trace: gets whole messages with their direction, or None.
+
+    Raises:
+        ListenError: the address cannot be had.
+    """
+
+    def __init__(
+        self,
+        reactor: IReactorFDSet,
+        spec: ListenSpec,
+        receive: Callable[[bytes, Flow], None],
+        settings: TransportSettings,
+        trace: Trace | None = None,
+    ) -> None:
+        self._reactor = reactor
+        self._receive = receive
+        self._trace = trace
+        self._limit = settings.datagram_queue
+        self._socket = bind_datagram(spec, settings.receive_buffer)
+        self.bound: Address = self._socket.getsockname()[:2]
+        self.family = self._socket.family
+        self.open = True
+        self.dropped = 0
+        self._wildcard = self.bound[0] in WILDCARDS
+        self._locals: dict[str, str] = {}
+        self._flows: dict[tuple[Any, ...], UdpFlow] = {}
+        self._waiting: deque[tuple[bytes, tuple[Any, ...]]] = deque()
+        self._drained: Callable[[], None] | None = None
+        reactor.addReader(self)
+
+    # -- flows --------------------------------------------------------------------------------------------
+
+    def flow_to(self, host: str, port: int) -> UdpFlow:
+        """The flow to a peer by its numeric address.
+
+        Raises:
+            TransportError: the address is not numeric, or not of this listener's family.
+        """
+        if numeric(host) is None or family_of(host) != self.family:
+            raise TransportError(f"cannot reach {host_port(host, port)} from udp {host_port(*self.bound)}")
+        if self.family == socket.AF_INET:
+            return self._flow((host, port))
+        found = socket.getaddrinfo(host, port, self.family, socket.SOCK_DGRAM, 0, socket.AI_NUMERICHOST)
+        return self._flow(found[0][4])
+
+    def _flow(self, address: tuple[Any, ...]) -> UdpFlow:
+        flow = self._flows.get(address)
+        if flow is None:
+            if len(self._flows) >= CACHED_FLOWS:
+                self._flows.clear()
+            flow = self._flows[address] = UdpFlow(self, (address[0], address[1]), address)
+        return flow
+
+    def local_for(self, remote: Address) -> Address:
+        """Our concrete address towards `remote`."""
+        if not self._wildcard:
+            return self.bound
+        host = self._locals.get(remote[0])
+        if host is None:
+            if len(self._locals) >= CACHED_FLOWS:
+                self._locals.clear()
+            host = self._locals[remote[0]] = source_address(remote[0])
+        return host, self.bound[1]
+
+    # -- sending ------------------------------------------------------------------------------------------
+
+    def send(self, data: bytes, address: tuple[Any, ...], flow: UdpFlow) -> None:
+        """Send a datagram, or keep it until the socket has room."""
+        if self._trace is not None:
+            self._trace("out", data, flow)
+        if self._waiting:
+            self._keep(data, address)
+            return
+        try:
+            self._socket.sendto(data, address)
+        except OSError as error:
+            self._not_sent(data, address, error)
+
+    def _not_sent(self, data: bytes, address: tuple[Any, ...], error: OSError) -> None:
+        if not self.open:
+            raise TransportError("the udp listener is closed") from error
+        if error.errno in _FULL:
+            self._keep(data, address)
+            return
+        self._failed(data, address, error)
+
+    def _failed(self, data: bytes, address: tuple[Any, ...], error: OSError) -> None:
+        # An ICMP error of an earlier datagram, an unreachable network, a datagram that is too long: to SIP
+        # the datagram is lost, and the transaction's timers say the rest.
+        level = logging.WARNING if error.errno == errno.EMSGSIZE else logging.DEBUG
+        log.log(
+            level,
+            "transport.datagram-lost",
+            extra={"peer": host_port(address[0], address[1]), "size": len(data), "error": error.strerror},
+        )
+
+    def _keep(self, data: bytes, address: tuple[Any, ...]) -> None:
+        if len(self._waiting) >= self._limit:
+            if self.dropped == 0 or self.dropped % 1000 == 0:
+                log.warning(
+                    "transport.datagrams-dropped",
+                    extra={"listener": host_port(*self.bound), "dropped": self.dropped + 1},
+                )
+            self.dropped += 1
+            return
+        if not self._waiting:
+            self._reactor.addWriter(self)
+        self._waiting.append((data, address))
+
+    # -- the reactor's side -------------------------------------------------------------------------------
+
+    def fileno(self) -> int:
+        """The socket, -1 once closed."""
+        return self._socket.fileno()
+
+    def logPrefix(self) -> str:
+        """How Twisted names us in its log."""
+        return "udp"
+
+    def doRead(self) -> None:
+        """Take what has arrived, some datagrams at a time."""
+        receive_from = self._socket.recvfrom
+        flows = self._flows
+        for _ in range(READ_BATCH):
+            try:
+                data, address = receive_from(LARGEST)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if not self.open:
+                    return
+                log.debug("transport.icmp", extra={"listener": self.bound, "error": error.strerror})
+                continue
+            if len(data) <= LONGEST_KEEP_ALIVE:
+                continue
+            flow = flows.get(address) or self._flow(address)
+            if self._trace is not None:
+                self._trace("in", data, flow)
+            self._receive(data, flow)
+            if not self.open:
+                return
+
+    def doWrite(self) -> None:
+        """Send what waited, as far as the socket takes it."""
+        while self._waiting:
+            data, address = self._waiting[0]
+            try:
+                self._socket.sendto(data, address)
+            except OSError as error:
+                if error.errno in _FULL:
+                    return
+                self._failed(data, address, error)
+            self._waiting.popleft()
+        self._reactor.removeWriter(self)
+        if self._drained is not None:
+            self._drained()
+
+    def connectionLost(self, reason: Failure) -> None:
+        """The reactor stops, or gives the descriptor up."""
+        self.abort()
+
+    # -- the end ------------------------------------------------------------------------------------------
+
+    def close(self, drained: Callable[[], None]) -> None:
+        """Read no more; call `drained` when nothing waits to be sent (the caller then aborts)."""
+        self._reactor.removeReader(self)
+        self._drained = drained
+        if not self._waiting:
+            drained()
+
+    def abort(self) -> None:
+        """Close the socket now."""
+        if self.open:
+            self.open = False
+            self._waiting.clear()
+            self._reactor.removeReader(self)
+            self._reactor.removeWriter(self)
+            self._socket.close()
+            self._flows.clear()
+
+
+def bind_datagram(spec: ListenSpec, receive_buffer: int) -> socket.socket:
+    """A bound, non-blocking UDP socket for `spec`; raises ListenError."""
+    sock = bind(spec, socket.SOCK_DGRAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    except OSError as error:
+        log.debug("transport.receive-buffer", extra={"asked": receive_buffer, "error": error.strerror})
+    return sock
+
+
+def bind(spec: ListenSpec, kind: socket.SocketKind) -> socket.socket:
+    """A bound, non-blocking socket of `kind` for `spec`.
+
+    IPv6 sockets take IPv6 only, so that 0.0.0.0 and [::] can share a port.
+
+    Raises:
+        ListenError: the host has no address, or the address cannot be had.
+    """
+    where = f"{spec.transport.lower()} {host_port(spec.host, spec.port)}"
+    try:
+        found = socket.getaddrinfo(spec.host, spec.port, 0, kind, 0, socket.AI_PASSIVE)
+    except OSError as error:
+        raise ListenError(f"cannot listen on {where}: unknown host ({error.strerror})") from error
+    family, _, _, _, address = found[0]
+    try:
+        sock = socket.socket(family, kind)
+    except OSError as error:
+        raise ListenError(f"cannot listen on {where}: {_told(error)}") from error
+    try:
+        sock.setblocking(False)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        if kind == socket.SOCK_STREAM:
+            # A restart need not wait until the last connections of the old process are forgotten.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(cast(Any, address))
+        if kind == socket.SOCK_STREAM:
+            sock.listen(1024)
+    except OSError as error:
+        sock.close()
+        raise ListenError(f"cannot listen on {where}: {_told(error)}") from error
+    return sock
+
+
+def source_address(host: str) -> str:
+    """Our own address on the way to `host` (numeric), asked of the system without sending anything."""
+    family = family_of(host)
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((host, 9))
+        except OSError as error:
+            log.debug("transport.no-route", extra={"peer": host, "error": error.strerror})
+            return "::1" if family == socket.AF_INET6 else "127.0.0.1"
+        return cast(str, probe.getsockname()[0])
+
+
+def _told(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
