@@ -1,7 +1,7 @@
-"""`presentity serve` as a real process: started on free ports in a folder of its own, stopped, killed, restarted.
+"""`presentity serve` as a real process: started in a folder of its own, stopped, killed, restarted.
 
-The interface is synchronous (subprocess and a reading thread): end-to-end tests need no reactor. Whatever the server
-printed is in the message of every failure.
+The interface is synchronous (subprocess and a reading thread): end-to-end tests need no reactor. Whatever
+the server printed is in the message of every failure.
 """
 
 from __future__ import annotations
@@ -59,7 +59,12 @@ def free_port(kind: int = socket.SOCK_STREAM, host: str = "127.0.0.1") -> int:
 def run(*arguments: str, text: str | None = None, timeout: float = CLI) -> subprocess.CompletedProcess[str]:
     """Run `presentity ARGUMENTS` to its end, `text` on its standard input."""
     return subprocess.run(
-        command(*arguments), input=text, capture_output=True, text=True, timeout=timeout, env=clean_environment()
+        command(*arguments),
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        env=clean_environment(),
     )
 
 
@@ -87,7 +92,7 @@ class Server:
         self._process: subprocess.Popen[str] | None = None
         self._changed = threading.Condition()
 
-    # --- life -----------------------------------------------------------------------------------------------------
+    # --- life --------------------------------------------------------------------------------------
 
     def __enter__(self) -> Server:
         return self.start()
@@ -201,7 +206,7 @@ class Server:
         self.process.wait(STOP)
 
     def restart(self, *, down: float = 0.0) -> None:
-        """kill -9, stay down for that many seconds, start again with the same data on the same ports."""
+        """Kill -9, stay down for that many seconds, start again with the same data on the same ports."""
         self.kill9()
         time.sleep(down)
         self.start()
@@ -215,7 +220,7 @@ class Server:
         if self._process is not None:
             self.kill9()
 
-    # --- what it says ---------------------------------------------------------------------------------------------
+    # --- what it says ------------------------------------------------------------------------------
 
     def wait_for_line(self, pattern: str, *, since: int = 0, timeout: float = 5.0) -> str:
         """The first line of output from number `since` on that matches at its beginning."""
@@ -230,7 +235,7 @@ class Server:
                     self._changed.wait(0.2)  # the last lines
                     if not any(re.match(pattern, line) for line in self.output[since:]):
                         raise ServerFailure(self._told(f"ended with status {self.process.returncode}"))
-                elif left <= 0 or not self._changed.wait(min(left, 0.5)) and time.monotonic() >= deadline:
+                elif left <= 0 or (not self._changed.wait(min(left, 0.5)) and time.monotonic() >= deadline):
                     raise ServerFailure(self._told(f"no line {pattern!r} within {timeout} s"))
 
     def _told(self, why: str = "", *, lines: int = 500) -> str:
@@ -249,14 +254,17 @@ class Server:
         except HTTPError as error:
             return error.code, error.read().decode()
 
-    # --- users ----------------------------------------------------------------------------------------------------
+    # --- users -------------------------------------------------------------------------------------
 
-    def cli(self, *arguments: str, text: str | None = None, expect: int | None = 0) -> subprocess.CompletedProcess[str]:
+    def cli(
+        self, *arguments: str, text: str | None = None, expect: int | None = 0
+    ) -> subprocess.CompletedProcess[str]:
         """Run another `presentity` command on the same data."""
         done = run(*arguments, *self.where(), text=text)
         if expect is not None and done.returncode != expect:
             raise ServerFailure(
-                f"presentity {' '.join(arguments)} ended with {done.returncode}, not {expect}\n{done.stdout}{done.stderr}"
+                f"presentity {' '.join(arguments)} ended with {done.returncode}, not {expect}"
+                f"\n{done.stdout}{done.stderr}"
             )
         return done
 
@@ -273,10 +281,11 @@ class Server:
 
 @contextlib.contextmanager
 def postgres_database() -> Iterator[str]:
-    """An empty database with a random name as an SQLAlchemy URL, dropped at the end; raises LookupError without one.
+    """An empty database with a random name as an SQLAlchemy URL, dropped at the end.
 
-    The server to use comes from PRESENTITY_TEST_POSTGRES (an SQLAlchemy or libpq URL of a database whose user may
-    create others); without it the local one over its Unix socket is tried.
+    Raises LookupError where no PostgreSQL is reachable. The server to use comes from
+    PRESENTITY_TEST_POSTGRES (an SQLAlchemy or libpq URL of a database whose user may create others);
+    without it the local one over its Unix socket is tried.
     """
     try:
         import psycopg
@@ -285,7 +294,7 @@ def postgres_database() -> Iterator[str]:
         raise LookupError(f"PostgreSQL variant: {error}") from error
     given = os.environ.get("PRESENTITY_TEST_POSTGRES", "postgresql+psycopg:///postgres")
     base, _, _ = given.rpartition("/")
-    scheme, _, rest = base.partition("://")
+    _scheme, _, rest = base.partition("://")
     admin = f"postgresql://{rest}/{given.rpartition('/')[2]}"
     name = f"presentity_e2e_{os.getpid()}_{time.monotonic_ns()}"
     try:

@@ -1,8 +1,9 @@
 """A small SIP user agent on plain sockets for black-box tests.
 
-It registers, publishes, subscribes and sends messages, answers what comes in when told to, and keeps a log of every
-message so that a failed expectation shows the whole conversation. Every wait has a limit. A thread reads the wire;
-the test talks to the client from its own thread and sees answers and requests in the order of arrival.
+It registers, publishes, subscribes and sends messages, answers what comes in when told to, and keeps a log
+of every message so that a failed expectation shows the whole conversation. Every wait has a limit. A thread
+reads the wire; the test talks to the client from its own thread and sees answers and requests in the order
+of arrival.
 """
 
 from __future__ import annotations
@@ -39,13 +40,17 @@ class SipClient:
         local: Address = ("127.0.0.1", 0),
         algorithm: str | None = None,
     ) -> None:
-        """`algorithm` picks one of several challenges ("MD5", "SHA-256"); without it the first is answered."""
+        """`algorithm` ("MD5", "SHA-256") picks one of several challenges; else the first is answered."""
         self.user, _, self.domain = aor.partition("@")
         self.uri = f"sip:{aor}"
         self.password = password
         self.transport = transport
         self.algorithm = algorithm
-        self.answers: dict[str, int] = {"NOTIFY": 200, "MESSAGE": 200, "OPTIONS": 200}  # sent without being asked
+        self.answers: dict[str, int] = {
+            "NOTIFY": 200,
+            "MESSAGE": 200,
+            "OPTIONS": 200,
+        }  # sent without being asked
         self.log: list[str] = []
         self._server = server
         self._began = time.monotonic()
@@ -57,7 +62,7 @@ class SipClient:
         self._cseq = 0
         self._open(local)
 
-    # --- the wire -------------------------------------------------------------------------------------------------
+    # --- the wire ----------------------------------------------------------------------------------
 
     def _open(self, local: Address) -> None:
         self.wire: Wire = open_wire(self.transport, self._server, local)
@@ -128,11 +133,13 @@ class SipClient:
     def _note(self, mark: str, text: str) -> None:
         self.log.append(f"{mark} {time.monotonic() - self._began:7.3f} {self.uri}\n{text.rstrip()}\n")
 
-    # --- expectations ---------------------------------------------------------------------------------------------
+    # --- expectations ------------------------------------------------------------------------------
 
     def fail(self, why: str) -> Unexpected:
         """The error to raise: `why`, and everything that was said so far."""
-        return Unexpected(f"{why}\n--- conversation of {self.uri} over {self.transport}:\n" + "\n".join(self.log))
+        return Unexpected(
+            f"{why}\n--- conversation of {self.uri} over {self.transport}:\n" + "\n".join(self.log)
+        )
 
     def _wait(self, box: list[SipMessage], test: Test, timeout: float) -> SipMessage | None:
         deadline = time.monotonic() + timeout
@@ -149,7 +156,9 @@ class SipClient:
         self, method: str, where: Test = lambda message: True, *, timeout: float = WAIT, what: str = ""
     ) -> SipMessage:
         """The next request of that method for which `where` holds; earlier others stay in the box."""
-        found = self._wait(self._requests, lambda message: message.method == method and where(message), timeout)
+        found = self._wait(
+            self._requests, lambda message: message.method == method and where(message), timeout
+        )
         if found is None:
             raise self.fail(f"no {method} {what} within {timeout} s")
         return found
@@ -159,7 +168,9 @@ class SipClient:
         if self._wait(self._requests, lambda message: message.method == method and where(message), during):
             raise self.fail(f"a {method} came that should not have come")
 
-    def expect_response(self, request: SipMessage, *, final: bool = True, timeout: float = WAIT) -> SipMessage:
+    def expect_response(
+        self, request: SipMessage, *, final: bool = True, timeout: float = WAIT
+    ) -> SipMessage:
         """The answer to `request` (by default the final one, provisional ones are passed over)."""
 
         def fits(message: SipMessage) -> bool:
@@ -171,7 +182,7 @@ class SipClient:
             raise self.fail(f"no answer to {request.start} within {timeout} s")
         return found
 
-    # --- requests and answers -------------------------------------------------------------------------------------
+    # --- requests and answers ----------------------------------------------------------------------
 
     def request(
         self,
@@ -212,8 +223,10 @@ class SipClient:
             except Unexpected:
                 self.send(request)
 
-    def transact(self, request: SipMessage, *, expect: int | None = None, timeout: float = WAIT) -> SipMessage:
-        """Exchange, answer a 401 or 407 once with credentials, and check the final status when one is given."""
+    def transact(
+        self, request: SipMessage, *, expect: int | None = None, timeout: float = WAIT
+    ) -> SipMessage:
+        """Exchange, answer a 401 or 407 once with credentials, check the final status if one is given."""
         response = self.exchange(request, timeout=timeout)
         if response.status in (401, 407) and self.password:
             response = self.exchange(self.authorized(request, response), timeout=timeout)
@@ -223,9 +236,10 @@ class SipClient:
 
     def authorized(self, request: SipMessage, challenged: SipMessage) -> SipMessage:
         """The same request with the next CSeq, a new branch and credentials (RFC 3261 §22.2)."""
-        asked, given = {401: ("WWW-Authenticate", "Authorization"), 407: ("Proxy-Authenticate", "Proxy-Authorization")}[
-            challenged.status
-        ]
+        asked, given = {
+            401: ("WWW-Authenticate", "Authorization"),
+            407: ("Proxy-Authenticate", "Proxy-Authorization"),
+        }[challenged.status]
         offers = challenged.get_all(asked)
         wanted = [one for one in offers if self.algorithm is None or f"algorithm={self.algorithm}" in one]
         if not wanted:
@@ -261,7 +275,7 @@ class SipClient:
         self._answered[(request.branch, request.method)] = data
         self.send_bytes(data)
 
-    # --- what a phone does ----------------------------------------------------------------------------------------
+    # --- what a phone does -------------------------------------------------------------------------
 
     def register(
         self,
@@ -275,7 +289,11 @@ class SipClient:
         chosen = self.contact if contact is None else contact
         lines: list[Header] = [("Contact", chosen), ("Expires", str(expires))] if chosen else []
         request = self.request(
-            "REGISTER", f"sip:{self.domain}", to=f"<{self.uri}>", call_id=self._call_id, headers=[*lines, *headers]
+            "REGISTER",
+            f"sip:{self.domain}",
+            to=f"<{self.uri}>",
+            call_id=self._call_id,
+            headers=[*lines, *headers],
         )
         return self.transact(request, expect=expect)
 
@@ -370,15 +388,15 @@ class Subscription:
     def unsubscribe(self) -> SipMessage:
         """End it, and return the closing NOTIFY."""
         self.send(0)
-        closing = self.notify(where=lambda message: "terminated" in message.need("Subscription-State"))
-        return closing
+        return self.notify(where=lambda message: "terminated" in message.need("Subscription-State"))
 
     def notify(
         self, where: Test = lambda message: True, *, timeout: float = WAIT, what: str = ""
     ) -> SipMessage:
         """The next NOTIFY of this dialog for which `where` holds, passing over the others.
 
-        Checks of each that it belongs to the dialog by its tags and that its CSeq is higher than the one before.
+        Checks of each that it belongs to the dialog by its tags and that its CSeq is higher than the one
+        before.
         """
         deadline = time.monotonic() + timeout
         while True:

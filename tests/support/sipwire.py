@@ -1,7 +1,8 @@
-"""SIP messages, digest and bodies for the black-box client, written from the RFCs and from nothing of the product.
+"""SIP messages, digest and bodies for the black-box client, written from the RFCs alone.
 
-The tests must not share a bug with the server, so nothing here imports `sip` or `presence`: a message is a start
-line, a list of header fields and a body (RFC 3261 §7), and digest credentials are computed afresh (RFC 7616 §3.4).
+The tests must not share a bug with the server, so nothing here imports `sip` or `presence`: a message is a
+start line, a list of header fields and a body (RFC 3261 §7), and digest credentials are computed afresh
+(RFC 7616 §3.4).
 """
 
 from __future__ import annotations
@@ -119,7 +120,9 @@ class SipMessage:
 def parameter(value: str, name: str) -> str | None:
     """A parameter of a header value (`;name=...`), outside of the angle brackets; "" when it has no value."""
     outside = re.sub(r"<[^>]*>", "", value)
-    found = re.search(rf";\s*{re.escape(name)}(?:\s*=\s*(\"[^\"]*\"|[^;,\s]*))?(?=[;,\s]|$)", outside, re.IGNORECASE)
+    found = re.search(
+        rf";\s*{re.escape(name)}(?:\s*=\s*(\"[^\"]*\"|[^;,\s]*))?(?=[;,\s]|$)", outside, re.IGNORECASE
+    )
     return None if found is None else (found[1] or "").strip('"')
 
 
@@ -159,8 +162,10 @@ def credentials(challenge: str, *, method: str, uri: str, user: str, password: s
     return "Digest " + ", ".join(fields)
 
 
-def pidf(entity: str, basic: str = "open", *, activity: str = "", note: str = "", tuple_id: str = "t1") -> bytes:
-    """A presence document (RFC 3863) with one tuple and, where asked for, a person with an activity (RFC 4480)."""
+def pidf(
+    entity: str, basic: str = "open", *, activity: str = "", note: str = "", tuple_id: str = "t1"
+) -> bytes:
+    """A presence document (RFC 3863): one tuple, and a person with an activity (RFC 4480) if asked."""
     said = f"<note>{note}</note>" if note else ""
     person = ""
     if activity:

@@ -1,8 +1,8 @@
-"""The four ways that a SIP message travels, as blocking sockets: datagrams, streams, TLS and WebSocket frames.
+"""The four ways that a SIP message travels, as blocking sockets: UDP, TCP, TLS, WebSocket.
 
-A wire has `send(data)`, `receive() -> list of whole messages` (blocks; raises OSError or EOFError when it is gone)
-and `close()`. Streams are cut by Content-Length (RFC 3261 §18.3); WebSocket is RFC 6455 with subprotocol "sip"
-(RFC 7118), only as much of it as a test needs.
+A wire has `send(data)`, `receive() -> list of whole messages` (blocks; raises OSError or EOFError when it
+is gone) and `close()`. Streams are cut by Content-Length (RFC 3261 §18.3); WebSocket is RFC 6455 with
+subprotocol "sip" (RFC 7118), only as much of it as a test needs.
 """
 
 from __future__ import annotations
@@ -52,7 +52,9 @@ class UdpWire:
         self.local: Address = self._sock.getsockname()[:2]
 
     def send(self, data: bytes) -> None:
-        with contextlib.suppress(ConnectionRefusedError):  # an earlier datagram met a closed port: try again later
+        with contextlib.suppress(
+            ConnectionRefusedError
+        ):  # an earlier datagram met a closed port: try again later
             self._sock.sendto(data, self._server)
 
     def receive(self) -> list[bytes]:
@@ -125,8 +127,9 @@ class WebSocketWire:
         key = base64.b64encode(os.urandom(16)).decode()
         self._sock.sendall(
             (
-                f"GET / HTTP/1.1\r\nHost: {server[0]}:{server[1]}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: sip\r\n\r\n"
+                f"GET / HTTP/1.1\r\nHost: {server[0]}:{server[1]}\r\n"
+                "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Protocol: sip\r\n\r\n"
             ).encode()
         )
         while b"\r\n\r\n" not in self._buffer:
