@@ -56,32 +56,44 @@ class KeyedQueue:
     def run(self, key: Hashable, job: Job) -> None:
         """Start `job` now if nothing of `key` is under way, otherwise when its turn comes."""
         waiting = self._waiting.get(key)
-        if waiting is not None:
-            waiting.append(job)
-            return
-        self._waiting[key] = deque()
-        self._start(key, job)
-
-    def _start(self, key: Hashable, job: Job) -> None:
-        released = False
-
-        def release() -> None:
-            nonlocal released
-            if released:
-                return
-            released = True
-            self._next(key)
-
-        try:
-            job(release)
-        except BaseException:
-            # The job refused before it began: its turn is over, whoever waits must not wait for ever.
-            release()
-            raise
-
-    def _next(self, key: Hashable) -> None:
-        waiting = self._waiting[key]
-        if waiting:
-            self._start(key, waiting.popleft())
+        if waiting is None:
+            waiting = self._waiting[key] = deque((job,))
+            self._work(key, waiting)
         else:
-            del self._waiting[key]
+            waiting.append(job)
+
+    def _work(self, key: Hashable, waiting: deque[Job]) -> None:
+        # A loop and not a chain of calls: a thousand jobs that end at once must not nest a thousand deep.
+        while waiting:
+            turn = _Turn(self, key, waiting)
+            try:
+                waiting.popleft()(turn.release)
+            except BaseException:
+                # The job refused: its turn is over, whoever waits must not wait for ever.
+                turn.released = True
+                self._work(key, waiting)
+                raise
+            turn.running = False
+            if not turn.released:
+                return
+        del self._waiting[key]
+
+
+class _Turn:
+    """One job's turn: over when `release` was called, whether the job itself has returned or not."""
+
+    __slots__ = ("_key", "_queue", "_waiting", "released", "running")
+
+    def __init__(self, queue: KeyedQueue, key: Hashable, waiting: deque[Job]) -> None:
+        self._queue = queue
+        self._key = key
+        self._waiting = waiting
+        self.running = True
+        self.released = False
+
+    def release(self) -> None:
+        if self.released:
+            return
+        self.released = True
+        if not self.running:
+            self._queue._work(self._key, self._waiting)

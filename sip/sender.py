@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -65,7 +65,9 @@ class Sending:
     __slots__ = (
         "_cancelled",
         "_finish",
+        "_original",
         "_places",
+        "_reasons",
         "_sender",
         "_suffix",
         "_user",
@@ -83,6 +85,7 @@ class Sending:
         suffix: str,
         finish: Callable[[Request, Flow], None] | None,
     ) -> None:
+        self._original = request
         self.request = request
         """The request; once it is on its way, as it was sent, with our Via on top."""
         self.transaction: ClientTransaction | None = None
@@ -94,12 +97,17 @@ class Sending:
         self._finish = finish
         self._places: deque[Destination] = deque()
         self._cancelled = False
+        self._reasons: tuple[str, ...] = ()
 
-    def cancel(self) -> None:
-        """Withdraw an INVITE: CANCEL now, or as soon as a provisional response has come (§9.1)."""
+    def cancel(self, reasons: Sequence[str] = ()) -> None:
+        """Withdraw an INVITE: CANCEL now, or as soon as a provisional response has come (§9.1).
+
+        `reasons` become Reason header fields of the CANCEL (RFC 3326).
+        """
         if self._cancelled or self.answered:
             return
         self._cancelled = True
+        self._reasons = tuple(reasons)
         if self.provisional:
             self._send_cancel()
 
@@ -108,9 +116,8 @@ class Sending:
     def over(self, flow: Flow) -> None:
         """Send over `flow`, with a new branch."""
         branch = self._sender.new_branch(self._suffix)
-        request = self.request.copy() if self.transaction is not None or self._places else self.request
-        if self.transaction is not None:
-            request.remove_first("Via")
+        # What one attempt writes into the request must not be there in the next.
+        request = self._original.copy() if self._places else self._original
         if self._finish is not None:
             self._finish(request, flow)
         request.prepend("Via", f"SIP/2.0/{flow.transport} {flow.sent_by};branch={branch};rport")
@@ -159,6 +166,7 @@ class Sending:
             ("Call-ID", request.call_id),
             ("CSeq", f"{request.cseq.number} CANCEL"),
         ]
+        headers += [("Reason", reason) for reason in self._reasons]
         cancel = Request("CANCEL", request.uri_text, headers)
         branch = request.via.branch or ""
         self._sender.layer.client(cancel, branch, transaction.flow, _Nobody())

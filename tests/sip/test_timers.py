@@ -1,0 +1,80 @@
+"""The timer wheel: when timers fire, and that nothing of them stays."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from sip.timers import TimerWheel
+
+
+def test_a_timer_fires_when_it_is_due_and_not_before() -> None:
+    wheel, fired = TimerWheel(now=100.0), []
+    wheel.after(0.5, fired.append, "T")
+    wheel.advance(100.49)
+    assert fired == []
+    wheel.advance(100.51)
+    assert fired == ["T"]
+
+
+def test_timers_fire_in_the_order_in_which_they_are_due() -> None:
+    wheel, fired = TimerWheel(), []
+    wheel.after(2, fired.append, "second")
+    wheel.after(1, fired.append, "first")
+    wheel.advance(5)
+    assert fired == ["first", "second"]
+
+
+def test_a_cancelled_timer_never_fires_and_leaves_the_wheel_at_once() -> None:
+    wheel, fired = TimerWheel(), []
+    timer = wheel.after(1, fired.append, "T")
+    timer.cancel()
+    timer.cancel()
+    assert (len(wheel), timer.active) == (0, False)
+    wheel.advance(2)
+    assert fired == []
+
+
+def test_a_timer_may_cancel_one_that_is_due_at_the_same_moment() -> None:
+    wheel, fired = TimerWheel(), []
+    wheel.after(1, lambda: victim.cancel())
+    victim = wheel.after(1, fired.append, "victim")
+    wheel.advance(2)
+    assert fired == []
+
+
+def test_a_timer_set_by_a_timer_counts_from_the_present() -> None:
+    wheel, fired = TimerWheel(), []
+    wheel.after(1, lambda: wheel.after(1, fired.append, wheel.now))
+    wheel.advance(1.01)
+    wheel.advance(2.0)
+    assert fired == []
+    wheel.advance(2.02)
+    assert fired == [1.01]
+
+
+def test_next_due_tells_how_long_the_driver_may_sleep() -> None:
+    wheel = TimerWheel()
+    assert wheel.next_due() is None
+    timer = wheel.after(1, print)
+    wheel.after(3, print)
+    assert wheel.next_due() == pytest.approx(1.0)
+    timer.cancel()
+    assert wheel.next_due() == pytest.approx(3.0)
+
+
+def test_time_never_runs_backwards() -> None:
+    wheel = TimerWheel(now=10)
+    wheel.advance(5)
+    assert wheel.now == 10
+
+
+def test_one_failing_callback_does_not_keep_others_from_their_time(caplog: pytest.LogCaptureFixture) -> None:
+    wheel, fired = TimerWheel(), []
+    wheel.after(1, lambda: 1 / 0)
+    wheel.after(1, fired.append, "next")
+    with caplog.at_level(logging.ERROR):
+        wheel.advance(2)
+    assert fired == ["next"]
+    assert "timer.failed" in caplog.text
