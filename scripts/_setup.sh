@@ -1,0 +1,91 @@
+# Sourced by the other scripts: an up-to-date virtual environment in .venv of the checkout.
+#
+#   setup_environment PURPOSE EXTRAS    e.g. setup_environment serve tls,postgres
+#
+# Installs only when pyproject.toml, the interpreter or the place of the checkout changed since the last time; a
+# stamp file per purpose in .venv remembers what was installed.  Everything it says goes to standard error.
+
+root=$(cd -P -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/.." && pwd)
+venv=$root/.venv
+
+say() { printf '%s\n' "$*" >&2; }
+
+# The first interpreter that runs and is new enough; a name alone proves nothing (pyenv leaves empty ones behind).
+find_python() {
+    local candidate
+    for candidate in ${PRESENTITY_PYTHON:+"$PRESENTITY_PYTHON"} python3 python3.13 python3.12 python3.11; do
+        if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            printf '%s\n' "$candidate"
+            return
+        fi
+    done
+    say "presentity: Python 3.11 or later is needed and was not found (python3, python3.13, python3.12, python3.11);"
+    say "presentity: install one, for instance 'apt install python3', or name one: PRESENTITY_PYTHON=/path/to/python3"
+    return 1
+}
+
+# What an installation depends on, as one line.
+fingerprint() {
+    { printf '%s\n' "$root" "$1" "$(readlink -f -- "$venv/bin/python")"; cat -- "$root/pyproject.toml"; } | sha256sum
+}
+
+# stamped PURPOSE EXTRAS: is the environment as that purpose needs it?
+stamped() {
+    [[ -x $venv/bin/python && -r $venv/.stamp-$1 ]] && [[ $(<"$venv/.stamp-$1") == "$(fingerprint "$2")" ]]
+}
+
+# Makes .venv, or makes it anew when its interpreter is gone or is another version now.
+make_venv() {
+    if [[ -x $venv/bin/python ]] &&
+        "$venv/bin/python" -c 'import sys, sysconfig, os; sys.exit(not os.path.isdir(sysconfig.get_path("purelib")))' &&
+        { "$venv/bin/python" -m pip --version || [[ -e $venv/.pip-outside ]]; } >/dev/null 2>&1; then
+        return
+    fi
+    local python
+    python=$(find_python) || return
+    if ! "$python" -c 'import venv' 2>/dev/null; then
+        say "presentity: $python has no module venv; install it, on Debian and Ubuntu: apt install python3-venv"
+        return 1
+    fi
+    if "$python" -c 'import ensurepip' 2>/dev/null; then
+        "$python" -m venv --clear "$venv"
+    elif "$python" -m pip --version >/dev/null 2>&1; then
+        # Debian keeps ensurepip in a package of its own; pip of the system can install into the environment too.
+        "$python" -m venv --clear --without-pip "$venv" && printf '%s\n' "$python" >"$venv/.pip-outside"
+    else
+        say "presentity: $python has neither ensurepip nor pip; on Debian and Ubuntu: apt install python3-venv"
+        return 1
+    fi
+}
+
+pip_install() {
+    local pip=("$venv/bin/python" -m pip)
+    if [[ -e $venv/.pip-outside ]]; then
+        pip=("$(<"$venv/.pip-outside")" -m pip --python "$venv/bin/python")
+    fi
+    "${pip[@]}" --disable-pip-version-check install --quiet "$@"
+}
+
+install_project() {
+    make_venv || return
+    say "presentity: installing into $venv ($2) ..."
+    if ! pip_install --editable "$root[$2]" >&2; then
+        say "presentity: the installation failed, see above; the next start tries again"
+        return 1
+    fi
+    fingerprint "$2" >"$venv/.stamp-$1"
+}
+
+setup_environment() {
+    stamped "$1" "$2" && return
+    # Two starts at once: the second waits, and then finds everything done.  The lock is on this file itself, and
+    # the server that is started later must not hold it.
+    local status=0 lock
+    exec {lock}<"$root/scripts/_setup.sh"
+    if command -v flock >/dev/null; then
+        flock "$lock"
+    fi
+    stamped "$1" "$2" || install_project "$1" "$2" {lock}<&- || status=$?
+    exec {lock}<&-
+    return "$status"
+}
