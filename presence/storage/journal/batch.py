@@ -1,0 +1,98 @@
+"""How a batch of writes becomes statements: the last word on each key, then one bulk statement per kind.
+
+Within one transaction only the last operation on a key matters, so a batch is first reduced to that; then the
+order between different keys is free, and each kind is one executemany of upserts and one of deletions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Connection, Dialect, bindparam, delete
+from sqlalchemy.dialects import postgresql, sqlite
+
+from presence.storage.journal.frames import PlainRecord, PlainWrite
+from presence.storage.kinds import KINDS, Kind, storable
+from sip.ports import Value
+
+Values = tuple[Value, ...]
+
+
+class RecordError(Exception):
+    """A record that no database could take."""
+
+
+class Statements:
+    """The two statements of each kind, compiled once, with positional parameters in the order of a record."""
+
+    __slots__ = ("_deletes", "_upserts")
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._upserts = {name: _upsert(kind, dialect) for name, kind in KINDS.items()}
+        self._deletes = {name: _delete(kind, dialect) for name, kind in KINDS.items()}
+
+    def apply(self, connection: Connection, writes: Iterable[PlainWrite]) -> None:
+        """Carry out the writes within the transaction of `connection`."""
+        for name, last in reduced(writes).items():
+            upserts: list[Values] = []
+            deletes: list[Values] = []
+            for key, row in last.items():
+                if row is None:
+                    deletes.append(key)
+                else:
+                    upserts.append(key + row)
+            # The driver's executemany as it is: SQLAlchemy's own would build a dict per record.
+            if upserts:
+                connection.exec_driver_sql(self._upserts[name], upserts)
+            if deletes:
+                connection.exec_driver_sql(self._deletes[name], deletes)
+
+
+def reduced(writes: Iterable[PlainWrite]) -> dict[str, dict[Values, Values | None]]:
+    """By kind, in the order of KINDS: the last row of each key, None where it was deleted last."""
+    last: dict[str, dict[Values, Values | None]] = {name: {} for name in KINDS}
+    for write in writes:
+        for kind, key, row in write:
+            last[kind][key] = row
+    return last
+
+
+def checked(write: PlainWrite) -> PlainWrite:
+    """The write with its text in storable form.
+
+    Raises RecordError if its shape is not that of its kind; whether the values fit is up to the database.
+    """
+    return [_checked(record) for record in write]
+
+
+def _checked(record: PlainRecord) -> PlainRecord:
+    name, key, row = record
+    kind = KINDS.get(name)
+    if kind is None:
+        raise RecordError(f"there is no kind {name!r}")
+    if len(key) != len(kind.key) or (row is not None and len(row) != len(kind.row)):
+        raise RecordError(f"a {name} has {len(kind.key)} + {len(kind.row)} values")
+    return name, storable(key), None if row is None else storable(row)
+
+
+def _upsert(kind: Kind, dialect: Dialect) -> str:
+    # Each dialect has an insert() of its own for this clause.
+    module: Any = postgresql if dialect.name == "postgresql" else sqlite
+    statement = module.insert(kind.table)
+    statement = statement.on_conflict_do_update(
+        index_elements=list(kind.key), set_={name: statement.excluded[name] for name in kind.row}
+    )
+    return _positional(statement, dialect, kind.key + kind.row)
+
+
+def _delete(kind: Kind, dialect: Dialect) -> str:
+    columns = kind.table.columns
+    statement = delete(kind.table).where(*(columns[name] == bindparam(name) for name in kind.key))
+    return _positional(statement, dialect, kind.key)
+
+
+def _positional(statement: Any, dialect: Dialect, names: tuple[str, ...]) -> str:
+    compiled = statement.compile(dialect=dialect)
+    assert tuple(compiled.positiontup) == names
+    return str(compiled)

@@ -1,0 +1,147 @@
+"""The tables.  The order of the columns is the order of a journal record: key first, then row (`kinds`).
+
+Times are epoch seconds.  The four kinds of hot state have no foreign key to `user`: the journal must never be
+refused because an operator deleted somebody between a request and its commit.  They have no secondary index
+either: they are read in whole at start, and only the rare deletion of a user looks for rows by another
+column, while each index would be paid for by every PUBLISH.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from sqlalchemy import BigInteger, Double, ForeignKey, Integer, LargeBinary, MetaData, Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+# SQLite makes only an INTEGER PRIMARY KEY a rowid; its integers have 64 bits under any name.
+Int64 = BigInteger().with_variant(Integer(), "sqlite")
+# Keys are compared byte by byte on either database: a message id sorts by arrival whatever the locale.
+KeyText = Text(collation="C").with_variant(Text(), "sqlite")
+
+
+class Base(DeclarativeBase):
+    """What all tables share."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map: ClassVar = {str: Text(), int: Int64, float: Double(), bytes: LargeBinary()}
+
+
+class Binding(Base):
+    """A contact of an AOR (RFC 3261 §10.3), with its Path (RFC 3327) and its flow."""
+
+    __tablename__ = "binding"
+    aor: Mapped[str] = mapped_column(KeyText, primary_key=True)
+    contact_uri: Mapped[str] = mapped_column(KeyText, primary_key=True)
+    contact: Mapped[str]
+    call_id: Mapped[str]
+    cseq: Mapped[int]
+    q: Mapped[int | None]
+    expires_at: Mapped[float]
+    path: Mapped[str | None]
+    instance: Mapped[str | None]
+    reg_id: Mapped[int | None]
+    flow: Mapped[str | None]
+    user_agent: Mapped[str | None]
+    updated_at: Mapped[float]
+
+
+class Publication(Base):
+    """Event state of one source (RFC 3903)."""
+
+    __tablename__ = "publication"
+    id: Mapped[str] = mapped_column(KeyText, primary_key=True)
+    package: Mapped[str]
+    aor: Mapped[str]
+    etag: Mapped[str]
+    expires_at: Mapped[float]
+    content_type: Mapped[str | None]
+    body: Mapped[bytes | None]
+    source: Mapped[str | None]
+    published_at: Mapped[float]
+
+
+class Subscription(Base):
+    """A subscription with the state of its dialog (RFC 6665, RFC 3261 §12)."""
+
+    __tablename__ = "subscription"
+    id: Mapped[str] = mapped_column(KeyText, primary_key=True)
+    package: Mapped[str]
+    event_id: Mapped[str | None]
+    aor: Mapped[str]
+    watcher: Mapped[str]
+    call_id: Mapped[str]
+    local_tag: Mapped[str | None]
+    remote_tag: Mapped[str | None]
+    local_uri: Mapped[str | None]
+    remote_uri: Mapped[str | None]
+    remote_target: Mapped[str | None]
+    routes: Mapped[str | None]
+    local_cseq: Mapped[int]
+    remote_cseq: Mapped[int | None]
+    accept: Mapped[str | None]
+    expires_at: Mapped[float]
+    flow: Mapped[str | None]
+    state: Mapped[str]
+    reason: Mapped[str | None]
+    user_agent: Mapped[str | None]
+    filter_type: Mapped[str | None]
+    filter: Mapped[bytes | None]
+    created_at: Mapped[float]
+    version: Mapped[int]
+
+
+class Message(Base):
+    """A pager message (RFC 3428) that waits for its recipient."""
+
+    __tablename__ = "message"
+    id: Mapped[str] = mapped_column(KeyText, primary_key=True)
+    recipient: Mapped[str]
+    sender: Mapped[str | None]
+    received_at: Mapped[float]
+    expires_at: Mapped[float]
+    headers: Mapped[str | None]
+    body: Mapped[bytes | None]
+
+
+class User(Base):
+    """Who may register; HA1 per algorithm (RFC 7616 §3.4.2), for "alice" and for "alice@domain"."""
+
+    __tablename__ = "user"
+    aor: Mapped[str] = mapped_column(KeyText, primary_key=True)
+    display_name: Mapped[str]
+    created_at: Mapped[float]
+    ha1_md5: Mapped[str]
+    ha1_md5_full: Mapped[str]
+    ha1_sha256: Mapped[str]
+    ha1_sha256_full: Mapped[str]
+
+
+class UserAlias(Base):
+    """Another address of a user."""
+
+    __tablename__ = "user_alias"
+    alias: Mapped[str] = mapped_column(KeyText, primary_key=True)
+    aor: Mapped[str] = mapped_column(KeyText, ForeignKey("user.aor", ondelete="CASCADE"), index=True)
+
+
+class Outbox(Base):
+    """News of committed changes, written in the same transaction as the change.
+
+    AUTOINCREMENT on SQLite: an id must never come back after the newest entries were pruned, for a follower
+    remembers the last id that it saw.
+    """
+
+    __tablename__ = "outbox"
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    created_at: Mapped[float]
+    topic: Mapped[str]
+    key: Mapped[str]
+    payload: Mapped[str]
