@@ -12,6 +12,7 @@ import ctypes
 import os
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ TRANSPORTS = {
     "tcp": pj.PJSIP_TRANSPORT_TCP,
     "tls": pj.PJSIP_TRANSPORT_TLS,
 }
+GOODBYE = 3.0  # seconds that signing off waits for the answer to the last REGISTER
+LINGER = 0.2  # seconds after that for the answers to the rest
 WINFO = "presence.winfo"
 DEFAULT_PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061}
 ACTIVITIES = {"busy": pj.PJRPID_ACTIVITY_BUSY, "away": pj.PJRPID_ACTIVITY_AWAY}
@@ -86,15 +89,22 @@ def muted() -> Iterator[None]:
 
 
 class _Tap(pj.LogWriter):  # type: ignore[misc]
-    """pjsip's log as a tap on the wire: NOTIFYs of packages that pjsua2 does not know are read from here."""
+    """pjsip's log, kept in a file if wanted, and read as a tap on the wire.
 
-    def __init__(self, phone: Phone) -> None:
+    NOTIFYs of packages that pjsua2 does not know reach us in no other way.
+    """
+
+    def __init__(self, phone: Phone, log: Path | None) -> None:
         super().__init__()
         self._phone = phone
+        self._file = log.open("a", buffering=1, errors="backslashreplace") if log else None
 
     def write(self, entry: pj.LogEntry) -> None:
-        """Called for each line of the log; a received message is one "line"."""
-        head, _, message = entry.msg.partition("\n")
+        """Called for each line of the log; a whole message is one "line"."""
+        text = entry.msg
+        if self._file:
+            self._file.write(text)
+        head, _, message = text.partition("\n")
         if " msg NOTIFY/" in head and "RX " in head and f"Event: {WINFO}" in message:
             whole = message.partition("\n--end msg--")[0]
             self._phone.events.append(Event("notify", self._phone.aor, whole))
@@ -204,14 +214,14 @@ class Phone:
         self.transport = transport
         self._hint = "" if transport == "udp" else f";transport={transport}"
         self._buddies: dict[str, _Buddy] = {}
-        self._tap = _Tap(self)
+        self._tap = _Tap(self, log)
         self._endpoint = pj.Endpoint()
         with explained():
-            self._start_endpoint(log)
+            self._start_endpoint()
             self._account = _Account(self)
             self._account.create(self._account_config(password, expires))
 
-    def _start_endpoint(self, log: Path | None) -> None:
+    def _start_endpoint(self) -> None:
         config = pj.EpConfig()
         config.uaConfig.threadCnt = 0
         config.uaConfig.mainThreadOnly = True
@@ -221,8 +231,6 @@ class Phone:
         config.logConfig.level = config.logConfig.consoleLevel = 4
         config.logConfig.msgLogging = 1
         config.logConfig.writer = self._tap
-        if log:
-            config.logConfig.filename = str(log)
         with muted():
             self._endpoint.libCreate()
             self._endpoint.libInit(config)
@@ -329,11 +337,21 @@ class Phone:
             self._account.sendRequest(param)
 
     def close(self) -> None:
-        """Unsubscribe, withdraw our state, unregister (takes a second)."""
+        """Unsubscribe, withdraw our state, unregister, and wait for the answers (at most GOODBYE seconds).
+
+        The library is not destroyed: with a request unanswered that aborts the process (an assertion about
+        the account that is gone). The face ends with `os._exit`.
+        """
         with contextlib.suppress(pj.Error):
-            self._buddies.clear()
-            self._account.shutdown()
-            self._endpoint.libDestroy()
+            for buddy in self._buddies.values():
+                if buddy.watched:
+                    buddy.watched = False
+                    buddy.subscribePresence(False)
+            self._account.setRegistration(False)  # withdraws the publication as well
+        until = time.monotonic() + GOODBYE
+        while time.monotonic() < until:
+            if any(event.kind in ("unregistered", "refused") for event in self.poll()):
+                until = min(until, time.monotonic() + LINGER)
 
 
 def local_address(server: tuple[str, int]) -> str:

@@ -219,3 +219,4 @@ def child(settings: Mapping[str, Any], commands: TextIO, out: TextIO) -> None:
 
 if __name__ == "__main__":
     child(json.loads(sys.argv[1]), sys.stdin, sys.stdout)
+    os._exit(0)  # pjsua2 may abort when its library is taken down
