@@ -1,0 +1,59 @@
+"""Lexical forms of XML Schema values (XML Schema part 2) in presence documents: checked, read, repaired."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+_DATE_TIME: Final = re.compile(
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-](?:0\d:[0-5]\d|1[0-3]:[0-5]\d|14:00))?", re.ASCII
+)
+_NCNAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+_NOT_NAME: Final = re.compile(r"[^A-Za-z0-9_.-]")
+_URI: Final = re.compile(r"(?:[^\s%]|%[0-9A-Fa-f]{2})+")
+_LANGUAGE: Final = re.compile(r"[a-zA-Z]{1,8}(?:-[a-zA-Z0-9]{1,8})*")
+_QVALUE: Final = re.compile(r"0(?:\.\d{1,3})?|1(?:\.0{1,3})?", re.ASCII)
+
+
+def epoch(text: str) -> float | None:
+    """Epoch seconds of an xs:dateTime (UTC if it names no zone); None if it is not one."""
+    if _DATE_TIME.fullmatch(text) is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return moment.timestamp()
+
+
+def date_time(seconds: float) -> str:
+    """The xs:dateTime of `seconds` since the epoch, in UTC, to the millisecond."""
+    moment = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=round(seconds * 1000))
+    return moment.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
+def ncname(text: str) -> str:
+    """`text` as an xs:ID: many clients use plain numbers or anything else; "" if there is nothing to use."""
+    text = text.strip()
+    if not text or _NCNAME.fullmatch(text) is not None:
+        return text
+    text = _NOT_NAME.sub("_", text)
+    return text if text[0].isalpha() or text[0] == "_" else f"_{text}"
+
+
+def is_uri(text: str) -> bool:
+    """Whether `text` can stand where an xs:anyURI is asked for."""
+    return _URI.fullmatch(text) is not None
+
+
+def is_language(text: str) -> bool:
+    """Whether `text` is an xs:language."""
+    return _LANGUAGE.fullmatch(text) is not None
+
+
+def qvalue(text: str) -> float | None:
+    """The value of a PIDF priority (RFC 3863 §4.1.5): 0 to 1 with at most three decimals; None for others."""
+    return float(text) if _QVALUE.fullmatch(text) is not None else None
