@@ -1,0 +1,179 @@
+"""The location service in memory: the bindings of each AOR (RFC 3261 §10, RFC 3327, RFC 5626 §6)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from sip.headers import Contact
+from sip.timers import Timer
+from sip.uri import AnyUri, Uri, equivalent
+
+if TYPE_CHECKING:
+    from sip.transport.flow import Flow
+
+Place = tuple[str, tuple[str, int]]
+"""Transport and address that a user registered from."""
+
+
+class Binding:
+    """One contact of one AOR; never changed once made, a refresh puts a new one in its place.
+
+    `contact` is the whole Contact value without expires as it goes out again, `uri` its URI and `uri_text`
+    that URI as the client wrote it.  `q` is in thousandths.  `expires_at` is monotonic seconds, `updated_at`
+    epoch seconds.  `flow` is the way the REGISTER came by, None after a restart, when `flow_key` tells it.
+    """
+
+    __slots__ = (
+        "aor",
+        "call_id",
+        "contact",
+        "cseq",
+        "expires_at",
+        "flow",
+        "flow_key",
+        "instance",
+        "path",
+        "q",
+        "reg_id",
+        "timer",
+        "updated_at",
+        "uri",
+        "uri_text",
+        "user_agent",
+    )
+
+    def __init__(
+        self,
+        *,
+        aor: str,
+        contact: str,
+        uri: AnyUri,
+        uri_text: str,
+        call_id: str,
+        cseq: int,
+        q: int,
+        expires_at: float,
+        path: tuple[str, ...] = (),
+        instance: str = "",
+        reg_id: int = 0,
+        flow: Flow | None = None,
+        flow_key: str = "",
+        user_agent: str = "",
+        updated_at: float = 0.0,
+    ) -> None:
+        self.aor = aor
+        self.contact = contact
+        self.uri = uri
+        self.uri_text = uri_text
+        self.call_id = call_id
+        self.cseq = cseq
+        self.q = q
+        self.expires_at = expires_at
+        self.path = path
+        self.instance = instance
+        self.reg_id = reg_id
+        self.flow = flow
+        self.flow_key = flow_key
+        self.user_agent = user_agent
+        self.updated_at = updated_at
+        self.timer: Timer | None = None
+
+    def is_for(self, uri: AnyUri, uri_text: str) -> bool:
+        """Whether this is the binding of `uri`, by the comparison rules of RFC 3261 §19.1.4."""
+        return self.uri_text == uri_text or equivalent(self.uri, uri)
+
+    def is_flow_of(self, instance: str, reg_id: int) -> bool:
+        """Whether this is the same flow of the same instance (RFC 5626 §6); without reg-id it is not."""
+        return bool(reg_id) and self.reg_id == reg_id and self.instance == instance
+
+    def __repr__(self) -> str:
+        return f"<Binding {self.aor} {self.contact}>"
+
+
+def outbound_of(contact: Contact) -> tuple[str, int]:
+    """Instance and reg-id of a Contact (RFC 5626 §4.2): "" and 0 for what it does not have.
+
+    A reg-id without an instance, or one that is no number, is ignored (RFC 5626 §6).
+    """
+    instance = contact.params.get("+sip.instance") or ""
+    text = contact.params.get("reg-id") or ""
+    reg_id = int(text) if instance and text.isascii() and text.isdigit() and len(text) < 10 else 0
+    return instance, reg_id
+
+
+class Location:
+    """All bindings, by AOR (a handful each), by contact and by where they registered from."""
+
+    __slots__ = ("_bindings", "_by_contact", "_count", "_sources")
+
+    def __init__(self) -> None:
+        self._bindings: dict[str, list[Binding]] = {}
+        self._by_contact: dict[str, list[Binding]] = {}
+        self._sources: Counter[Place] = Counter()
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Binding]:
+        for bindings in self._bindings.values():
+            yield from bindings
+
+    def of(self, aor: str) -> list[Binding]:
+        """The bindings of `aor`: the highest q first, among equals the newest."""
+        return sorted(self._bindings.get(aor, ()), key=lambda binding: (-binding.q, -binding.updated_at))
+
+    def current(self, aor: str) -> list[Binding]:
+        """The bindings of `aor` in the order in which they came, to read only."""
+        return self._bindings.get(aor) or []
+
+    def holds(self, binding: Binding) -> bool:
+        """Whether `binding` is still there and was not replaced."""
+        return any(held is binding for held in self._bindings.get(binding.aor, ()))
+
+    def at_contact(self, uri: Uri) -> list[Binding]:
+        """The bindings whose contact is `uri` (RFC 3261 §19.1.4), whoever's they are."""
+        return [binding for binding in self._by_contact.get(uri.aor, ()) if equivalent(binding.uri, uri)]
+
+    def is_source(self, flow: Flow) -> bool:
+        """Whether somebody registered from the very place that `flow` leads to."""
+        return _place(flow) in self._sources
+
+    def replace(self, aor: str, bindings: list[Binding]) -> None:
+        """Make `bindings` all that `aor` has."""
+        before = self._bindings.get(aor, [])
+        for binding in before:
+            self._forget(binding)
+        for binding in bindings:
+            self._note(binding)
+        self._count += len(bindings) - len(before)
+        if bindings:
+            self._bindings[aor] = bindings
+        else:
+            self._bindings.pop(aor, None)
+
+    def _note(self, binding: Binding) -> None:
+        if isinstance(binding.uri, Uri):
+            self._by_contact.setdefault(binding.uri.aor, []).append(binding)
+        if binding.flow is not None:
+            self._sources[_place(binding.flow)] += 1
+
+    def _forget(self, binding: Binding) -> None:
+        if isinstance(binding.uri, Uri):
+            contact = binding.uri.aor
+            held = [other for other in self._by_contact[contact] if other is not binding]
+            if held:
+                self._by_contact[contact] = held
+            else:
+                del self._by_contact[contact]
+        if binding.flow is not None:
+            place = _place(binding.flow)
+            self._sources[place] -= 1
+            if not self._sources[place]:
+                del self._sources[place]
+
+
+def _place(flow: Flow) -> Place:
+    return flow.transport, flow.remote
