@@ -119,7 +119,7 @@ class Connection(Flow):
     @property
     def alive(self) -> bool:
         """True from the end of the handshakes until the connection closes or begins to."""
-        return self._opened and self._closing_since is None and not self._lost
+        return self._opened and self._closing_since is None and not self._lost and not self._channel.leaving()
 
     @property
     def key(self) -> str:
@@ -132,7 +132,7 @@ class Connection(Flow):
         Raises:
             TransportError: the connection is gone, or the peer stopped reading and is dropped for it.
         """
-        if not self.alive or self._channel.leaving():
+        if not self.alive:
             raise TransportError(f"the {self.transport.lower()} connection to {self._peer} is closed")
         if self._stalled_since is not None:
             self._unsent += len(data)
@@ -413,4 +413,8 @@ class Connections:
     def _sweep(self) -> None:
         now = self.now()
         for connection in list(self._all):
-            connection.sweep(now)
+            try:
+                connection.sweep(now)
+            except Exception:
+                # One broken wire must not end the limits of all others.
+                log.exception("transport.sweep-failed", extra={"flow": connection.key})

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import random
+import re
 from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -62,6 +63,9 @@ NO_ANSWER: Final = (
     error.ResolverError,
     defer.TimeoutError,
 )
+
+_HOST_NAME: Final = re.compile(r"(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?")
+"""RFC 1035 §2.3.4, with the underscores that people use."""
 
 WITHOUT_NAPTR: Final = ("UDP", "TCP", "TLS")
 """Transports whose SRV records are asked for when a domain has no NAPTR records."""
@@ -127,6 +131,8 @@ class Resolver:
         address = numeric(target)
         if address is not None:
             found = self._at(uri, transport, [address])
+        elif not _HOST_NAME.fullmatch(target) or len(target) > 253:
+            raise TransportError(f"cannot resolve {target!r}: not a host name")
         elif known := self._local_names(target):
             # The operator's word in the hosts file stands above the DNS; there are no SRV records in it.
             found = self._at(uri, transport, known)
@@ -165,7 +171,7 @@ class Resolver:
 
     def _local_names(self, name: str) -> list[str]:
         host = name.rstrip(".").lower()
-        found = [str(each) for each in hosts.searchFileForAll(self._hosts, host.encode("idna", "ignore"))]
+        found = [str(each) for each in hosts.searchFileForAll(self._hosts, host.encode("ascii"))]
         if not found and (host == "localhost" or host.endswith(".localhost")):  # RFC 6761 §6.3
             found = ["127.0.0.1", "::1"]
         return sorted(dict.fromkeys(found), key=lambda address: ":" in address)

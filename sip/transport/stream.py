@@ -153,11 +153,14 @@ def reason_of(failure: Failure) -> str:
     for kind, text in told:
         if failure.check(kind):
             return text
+    name = type(failure.value).__name__
+    if name == "VerificationError":  # service_identity's
+        return "tls: the certificate is for another name"
     arguments = failure.value.args if failure.value is not None else ()
-    # OpenSSL: [("SSL routines", "", "certificate verify failed")]
-    if arguments and isinstance(arguments[0], list) and arguments[0]:
+    if arguments and isinstance(arguments[0], list) and arguments[0] and isinstance(arguments[0][-1], tuple):
+        # OpenSSL's: [("SSL routines", "", "certificate verify failed")]
         return f"tls: {arguments[0][-1][-1]}"
-    return f"{type(failure.value).__name__}: {failure.value}".splitlines()[0]
+    return f"{name}: {failure.value}".splitlines()[0]
 
 
 class StreamFactory(ClientFactory):

@@ -133,7 +133,8 @@ class _SipWebSocket:
         """Say goodbye (RFC 6455 §7.1.2); the table aborts when the peer does not answer in time."""
         self.transport.unregisterProducer()
         if self.state == WebSocketServerProtocol.STATE_OPEN:
-            self.sendClose(GOING_AWAY, "going away")  # type: ignore[attr-defined] # autobahn's
+            # Not sendClose, which knows no 1001.
+            self.sendCloseFrame(code=GOING_AWAY, reasonUtf8=b"going away")  # type: ignore[attr-defined] # autobahn's
         elif self.state != WebSocketServerProtocol.STATE_CLOSING:
             self.transport.loseConnection()
 
