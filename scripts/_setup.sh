@@ -63,7 +63,7 @@ pip_install() {
     if [[ -e $venv/.pip-outside ]]; then
         pip=("$(<"$venv/.pip-outside")" -m pip --python "$venv/bin/python")
     fi
-    "${pip[@]}" --disable-pip-version-check install --quiet "$@"
+    "${pip[@]}" --disable-pip-version-check install -qq "$@"
 }
 
 install_project() {

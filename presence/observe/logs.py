@@ -18,6 +18,7 @@ from structlog.stdlib import ExtraAdder, ProcessorFormatter, add_log_level, add_
 from twisted.logger import STDLibLogObserver, globalLogBeginner
 
 from presence.observe.redact import TRACE_KEY, redact_event
+from presence.observe.trace import TRACE_LOGGER
 
 _FIRST_KEYS = ("timestamp", "level", "event")
 _PLAIN = frozenset("!#$%&'()*+,-./:;<>?@[]^_`{|}~")
@@ -38,8 +39,10 @@ def setup_logging(level: str, style: str, stream: TextIO | None = None) -> None:
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(level.upper())
+    # Who asks for a trace gets it, at whatever level the rest is.
+    logging.getLogger(TRACE_LOGGER).setLevel(logging.INFO)
     # Twisted tells of every factory that starts; worth reading only by who looks for a fault.
-    logging.getLogger("twisted").setLevel(logging.DEBUG if level == "debug" else logging.WARNING)
+    logging.getLogger("twisted").setLevel("WARNING" if level == "info" else level.upper())
 
 
 def route_twisted() -> None:

@@ -3,43 +3,32 @@
 from __future__ import annotations
 
 import logging
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING
 
 from presence.observe.redact import TRACE_KEY, redact_message
 
-log = logging.getLogger("sip.trace")
+if TYPE_CHECKING:
+    from sip.transport.flow import Flow
 
-Direction = Literal["received", "sent"]
+TRACE_LOGGER = "sip.trace"
+log = logging.getLogger(TRACE_LOGGER)
 
-
-class TracedFlow(Protocol):
-    """What a trace tells of a flow."""
-
-    transport: str
-
-    @property
-    def local(self) -> tuple[str, int]:
-        """Our address."""
-
-    @property
-    def remote(self) -> tuple[str, int]:
-        """The peer's address."""
+_EVENTS = {"in": "sip.received", "out": "sip.sent"}
 
 
-def sip_trace(direction: Direction, data: bytes, flow: TracedFlow) -> None:
-    """Log one message, or one keep-alive, as it went over the wire."""
+def sip_trace(direction: str, data: bytes, flow: Flow) -> None:
+    """Log one message, "in" or "out", as it went over the wire."""
     log.info(
-        f"sip.{direction}",
+        _EVENTS[direction],
         extra={
             "transport": flow.transport,
-            "peer": _address(flow.remote),
-            "local": _address(flow.local),
+            "peer": _address(*flow.remote),
+            "local": _address(*flow.local),
             "bytes": len(data),
             TRACE_KEY: redact_message(data),
         },
     )
 
 
-def _address(address: tuple[str, int]) -> str:
-    host, port = address
+def _address(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

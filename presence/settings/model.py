@@ -128,7 +128,7 @@ class Settings(BaseSettings):
         65536, "Limits of transports", "Largest SIP message that is read; more is answered 513.", "bytes"
     )
     max_connections: Count = _setting(
-        20_000, "Limits of transports", "Open connections at a time, over all stream listeners."
+        10_000, "Limits of transports", "Open connections at a time, in and out; more are refused."
     )
     connection_idle: Duration = _setting(
         3600.0, "Limits of transports", "A connection on which nothing came for so long is closed.", "seconds"
@@ -137,7 +137,7 @@ class Settings(BaseSettings):
         5.0, "Limits of transports", "Time for an outbound connection to be made.", "seconds"
     )
     message_timeout: Duration = _setting(
-        30.0, "Limits of transports", "Time for a message on a stream to be complete once begun.", "seconds"
+        15.0, "Limits of transports", "Time for a message on a stream to be complete once begun.", "seconds"
     )
     receive_buffer: Annotated[int, Field(ge=4096)] = _setting(
         4_194_304, "Limits of transports", "SO_RCVBUF asked for UDP sockets.", "bytes"
@@ -155,7 +155,9 @@ class Settings(BaseSettings):
         "PEM file with the certificate chain for tls and wss listeners. Not set: one is generated, signed by"
         " itself and kept in the data folder; good for trying only.",
     )
-    tls_key: Path | None = _setting(None, "TLS", "PEM file with the private key of `tls_certificate`.")
+    tls_key: Path | None = _setting(
+        None, "TLS", "PEM file with the private key. Not set: it is in the file of `tls_certificate`."
+    )
     tls_ca: Path | None = _setting(
         None, "TLS", "PEM file with the authorities that outbound TLS believes. Not set: those of the system."
     )
@@ -249,7 +251,10 @@ class Settings(BaseSettings):
     message_expires: Seconds = _setting(604_800, "Messages", "How long a stored message is kept.", "seconds")
 
     journal_linger: Annotated[float, Field(ge=0, le=1000)] = _setting(
-        2.0, "Journal", "How long a commit waits for more changes to join it.", "milliseconds"
+        0.0,
+        "Journal",
+        "How long a commit waits for more changes to join it; changes join anyhow while another commit runs.",
+        "milliseconds",
     )
     journal_batch: Count = _setting(500, "Journal", "Most changes in one commit.")
     journal_queue: Count = _setting(
@@ -280,8 +285,8 @@ class Settings(BaseSettings):
                     raise ValueError(
                         f"{name} ({getattr(self, name)}) is more than {kind}_max_expires ({largest})"
                     )
-        if (self.tls_certificate is None) != (self.tls_key is None):
-            raise ValueError("tls_certificate and tls_key are given together or not at all")
+        if self.tls_key is not None and self.tls_certificate is None:
+            raise ValueError("tls_key is given without tls_certificate")
         return self
 
     @property

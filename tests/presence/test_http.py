@@ -1,0 +1,121 @@
+"""The HTTP side over a real socket."""
+
+from __future__ import annotations
+
+import http.client
+import json
+
+import pytest
+from pytest_twisted import ensureDeferred
+from twisted.internet import reactor
+from twisted.internet.threads import deferToThread
+
+from presence.http import make_site
+from presence.observe.metrics import Live, Metrics
+from sip.stats import Stats
+
+
+class Http:
+    """A site on a port of its own, and a blocking client in a thread."""
+
+    def __init__(self) -> None:
+        self.faults: dict[str, str | None] = {"listeners": None, "journal": None}
+        self.status = {"pid": 1, "requests": {}}
+        self.site = make_site(lambda: self.faults, self._status, Metrics(Stats(), Live()))
+        self.port = reactor.listenTCP(0, self.site, interface="127.0.0.1")
+
+    def _status(self):
+        if self.status is None:
+            raise RuntimeError("secret of the inside")
+        return self.status
+
+    async def ask(self, path: str, method: str = "GET") -> tuple[int, dict[str, str], str]:
+        return await deferToThread(self._ask, path, method).addTimeout(5, reactor)
+
+    def _ask(self, path: str, method: str) -> tuple[int, dict[str, str], str]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port.getHost().port, timeout=5)
+        connection.request(method, path, headers={"Connection": "close"})
+        answer = connection.getresponse()
+        found = (
+            answer.status,
+            {name.lower(): value for name, value in answer.getheaders()},
+            answer.read().decode(),
+        )
+        connection.close()
+        return found
+
+
+@pytest.fixture
+def web():
+    server = Http()
+    yield server
+    server.port.stopListening()
+
+
+@ensureDeferred
+async def test_healthz_is_200_while_everything_works(web):
+    status, headers, body = await web.ask("/healthz")
+    assert (status, headers["content-type"]) == (200, "application/json")
+    assert json.loads(body) == {"status": "ok", "checks": {"listeners": "ok", "journal": "ok"}}
+
+
+@ensureDeferred
+async def test_healthz_is_503_and_names_the_check_that_fails(web):
+    web.faults["journal"] = "no commit for 5 s"
+    status, _, body = await web.ask("/healthz")
+    assert status == 503
+    assert json.loads(body) == {
+        "status": "failing", "checks": {"listeners": "ok", "journal": "no commit for 5 s"},
+    }  # fmt: skip
+
+
+@ensureDeferred
+async def test_metrics_are_in_the_format_of_prometheus(web):
+    status, headers, body = await web.ask("/metrics")
+    assert (status, headers["content-type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
+    assert "\npresentity_bindings 0.0\n" in body
+
+
+@ensureDeferred
+async def test_status_is_json(web):
+    status, _, body = await web.ask("/status")
+    assert (status, json.loads(body)) == (200, {"pid": 1, "requests": {}})
+
+
+@ensureDeferred
+async def test_head_has_the_headers_of_get_and_no_body(web):
+    status, headers, body = await web.ask("/healthz", "HEAD")
+    assert (status, body) == (200, "")
+    assert int(headers["content-length"]) > 0
+
+
+@pytest.mark.parametrize("path", ["/", "/nothing", "/status/below", "/healthz/", "/..%2fetc"])
+@ensureDeferred
+async def test_what_does_not_exist_is_404_in_json(web, path):
+    status, headers, body = await web.ask(path)
+    assert (status, headers["content-type"]) == (404, "application/json")
+    assert json.loads(body) == {"error": "not found"}
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "BREW"])
+@ensureDeferred
+async def test_other_methods_are_405_with_allow(web, method):
+    status, headers, body = await web.ask("/status", method)
+    assert (status, headers["allow"]) == (405, "GET, HEAD")
+    assert json.loads(body) == {"error": "method not allowed"}
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/metrics", "/nothing"])
+@ensureDeferred
+async def test_no_answer_names_the_software(web, path):
+    _, headers, _ = await web.ask(path)
+    assert "server" not in headers
+
+
+@ensureDeferred
+async def test_a_fault_inside_is_500_and_tells_nothing(web):
+    web.status = None
+    status, headers, body = await web.ask("/status")
+    assert status == 500
+    assert "secret" not in body
+    assert "server" not in headers

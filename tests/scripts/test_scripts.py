@@ -1,0 +1,126 @@
+"""The scripts' own logic, without a real installation."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPTS = [ROOT / "scripts" / name for name in ("_setup.sh", "serve", "test")] + [ROOT / ".ci" / "run"]
+
+FAKE_PYTHON = """#!/bin/bash
+case "$*" in
+*"-m venv"*)
+    for folder in "$@"; do :; done
+    mkdir -p "$folder/bin"
+    cp "$0" "$folder/bin/python"
+    printf '#!/bin/bash\\necho "presentity $*"\\n' >"$folder/bin/presentity"
+    chmod +x "$folder/bin/presentity" ;;
+*"pip "*install*)
+    echo install >>"$LOG"
+    sleep "${SLOW:-0}"
+    [[ -z ${BROKEN:-} ]] ;;
+esac
+"""
+
+
+class Checkout:
+    """A copy of the scripts, with an interpreter that only notes what it was asked."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root = folder / "check out"
+        (self.root / "scripts").mkdir(parents=True)
+        for name in ("_setup.sh", "serve"):
+            (self.root / "scripts" / name).write_bytes((ROOT / "scripts" / name).read_bytes())
+        self.serve = self.root / "scripts" / "serve"
+        self.serve.chmod(0o755)
+        self.project = self.root / "pyproject.toml"
+        self.project.write_text("one")
+        self.log = folder / "log"
+        self.python = folder / "python3"
+        self.python.write_text(FAKE_PYTHON)
+        self.python.chmod(0o755)
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "LOG": str(self.log),
+            "PRESENTITY_PYTHON": str(self.python),
+        }
+
+    def start(self, *arguments: str, command: Path | None = None, **more: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [command or self.serve, *arguments],
+            cwd="/",
+            env=self.environment | more,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *arguments: str, **more: str) -> tuple[int, str, str]:
+        process = self.start(*arguments, **more)
+        out, err = process.communicate(timeout=20)
+        return process.returncode, out, err
+
+    @property
+    def installs(self) -> int:
+        return len(self.log.read_text().splitlines()) if self.log.exists() else 0
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    return Checkout(tmp_path)
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
+def test_the_shell_can_read_every_script(script):
+    subprocess.run(["bash", "-n", script], check=True)
+    assert script.name == "_setup.sh" or os.access(script, os.X_OK)
+
+
+def test_the_first_start_installs_and_the_second_does_not(checkout):
+    assert checkout.run("--domain", "a b")[:2] == (0, "presentity serve --domain a b\n")
+    assert checkout.run()[:2] == (0, "presentity serve\n")
+    assert checkout.installs == 1
+
+
+def test_a_changed_project_file_is_installed_again(checkout):
+    checkout.run()
+    checkout.project.write_text("two")
+    checkout.run()
+    assert checkout.installs == 2
+
+
+def test_a_failed_installation_is_tried_again(checkout):
+    status, out, err = checkout.run(BROKEN="yes")
+    assert (status, out) == (2, "")
+    assert "the installation failed" in err
+    assert checkout.run()[0] == 0
+    assert checkout.installs == 2
+
+
+def test_two_starts_at_once_install_once(checkout):
+    both = [checkout.start(SLOW="0.3") for _ in range(2)]
+    assert [process.communicate(timeout=20)[0] for process in both] == ["presentity serve\n"] * 2
+    assert checkout.installs == 1
+
+
+def test_it_works_by_a_symlink_from_elsewhere(checkout, tmp_path):
+    link = tmp_path / "presentity-serve"
+    link.symlink_to(checkout.serve)
+    process = checkout.start(command=link)
+    assert process.communicate(timeout=20)[0] == "presentity serve\n"
+
+
+def test_without_a_python_the_message_says_what_is_needed(checkout, tmp_path):
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name in ("bash", "cat", "dirname", "env", "flock", "readlink", "sha256sum"):
+        found = subprocess.run(["which", name], capture_output=True, text=True).stdout.strip()
+        if found:
+            (tools / name).symlink_to(found)
+    status, _, err = checkout.run(PATH=str(tools), PRESENTITY_PYTHON="")
+    assert status == 2
+    assert "Python 3.11 or later is needed" in err
