@@ -57,6 +57,7 @@ def formatter(style: str) -> logging.Formatter:
             add_log_level,
             add_logger_name,
             ExtraAdder(),
+            _drop_marks_of_formatters,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
         ],
@@ -66,6 +67,15 @@ def formatter(style: str) -> logging.Formatter:
             _render_json if style == "json" else _render_keyvalue,
         ],
     )
+
+
+def _drop_marks_of_formatters(
+    _logger: object, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    # Another handler's formatter leaves these on the record; nobody can mean them, `extra` refuses both names.
+    event.pop("message", None)
+    event.pop("asctime", None)
+    return event
 
 
 def _in_order(event: MutableMapping[str, Any]) -> dict[str, Any]:

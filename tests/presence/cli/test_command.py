@@ -43,7 +43,8 @@ def test_serve_takes_every_option_of_the_manual(served, tmp_path):
     assert run([
         "serve", "--data", "d", "--database", "sqlite:////tmp/x.db", "--domain", "a.example",
         "--domain", "b.example", "--listen", "udp:127.0.0.1:0", "--listen", "tls:[::1]:5061",
-        "--http", "127.0.0.1:0", "--trust", "10.0.0.0/8", "--min-expires", "1", "--demo", "--log-level", "debug", "--log-sip", "--set", "t1=0.1",
+        "--http", "127.0.0.1:0", "--trust", "10.0.0.0/8", "--min-expires", "1", "--demo",
+        "--log-level", "debug", "--log-sip", "--set", "t1=0.1",
     ]) == 0  # fmt: skip
     (settings,) = served
     assert settings.domain == ("a.example", "b.example")
