@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from sip.auth import Authenticated
+from sip.auth.authenticator import Authenticated
 from sip.errors import (
     BadExtension,
     BadRequest,
@@ -22,6 +22,7 @@ from sip.errors import (
     NotFound,
     ParseError,
     ServerInternalError,
+    ServiceUnavailable,
     SipError,
     TransportError,
 )
@@ -120,6 +121,8 @@ class SipCore:
         self.services: Mapping[str, Service] = {}
         """The services by method; what none of them takes is forwarded to the user."""
         self.allow_events: Callable[[], str] = lambda: ""
+        self.closing = False
+        """Set when the server is about to stop: what is new is refused with 503, the rest is finished."""
         self._directory = directory
         self._trusted = trusted
         self._doorkeeper = doorkeeper
@@ -202,6 +205,8 @@ class SipCore:
                 self._cancel(sr)
             else:
                 check_request(request)
+                if self.closing:
+                    raise ServiceUnavailable("Server is stopping", headers=(("Retry-After", "5"),))
                 self._dispatch(sr)
         except SipError as error:
             sr.reject(error)

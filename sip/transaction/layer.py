@@ -55,6 +55,11 @@ class TransactionLayer:
     def __len__(self) -> int:
         return len(self._servers) + len(self._clients)
 
+    @property
+    def unanswered(self) -> int:
+        """Requests that came in and have no final answer yet."""
+        return sum(not transaction.final_status for transaction in self._servers.values())
+
     # -- what arrives -------------------------------------------------------------------------------------
 
     def receive_request(self, request: Request, via: Via, flow: Flow, answers: Flow) -> None:

@@ -1,4 +1,4 @@
-"""The way to our users: from bindings to the targets of the proxy, and whether a stranger's request concerns one.
+"""The way to our users: from bindings to targets of the proxy, and whether a request concerns one of them.
 
 RFC 3261 §16.5 (the target set of an AOR), RFC 3327 §5.4 (Path), RFC 5923 (a live connection is the way).
 """

@@ -35,6 +35,7 @@ from sip.usage.rows import Row, readable, storable
 
 if TYPE_CHECKING:
     from sip.request import ServerRequest
+    from sip.transport.flow import Flow
 
 log = logging.getLogger(__name__)
 
@@ -387,8 +388,14 @@ class Registrar:
 
     # -- restart ----------------------------------------------------------------------------------
 
-    def restore(self, rows: Iterable[Row], now: float, wall: float) -> None:
-        """Take back what the journal stored: `rows` of kind "binding".
+    def restore(
+        self,
+        rows: Iterable[Row],
+        now: float,
+        wall: float,
+        flow: Callable[[str], Flow | None] = lambda _: None,
+    ) -> None:
+        """Take back what the journal stored: `rows` of kind "binding"; `flow` finds a flow by its key.
 
         A binding that fell due meanwhile is restored as well and expires at the next turn of the timers, in
         the same way and with the same consequences as if the server had been there.
@@ -396,6 +403,7 @@ class Registrar:
         for key, row in rows:
             try:
                 binding = _from_row(key, row, now, wall)
+                binding.flow = flow(binding.flow_key)
             except BadRequest as error:
                 log.warning("registrar.row_dropped", extra={"key": str(key), "error": error.reason})
                 continue

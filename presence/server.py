@@ -1,0 +1,371 @@
+"""A running server: opens what `wiring` builds on, starts it, and ends it without losing anything.
+
+Start: the database is migrated and read, listeners are opened, the state is restored, the journal starts,
+and only then messages are read.  End (SIGTERM, SIGINT): new requests are refused, what is under way is
+answered, the journal is flushed, connections are closed.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from twisted.internet import defer
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort
+from twisted.internet.task import deferLater
+from twisted.python.failure import Failure
+
+from presence.clock import WheelDriver
+from presence.demo import create_demo_users
+from presence.directory import Directory
+from presence.http import Health, make_site
+from presence.network import HubNetwork
+from presence.observe.looplag import LoopLag
+from presence.observe.metrics import Live, Metrics
+from presence.observe.status import status_document
+from presence.observe.trace import sip_trace
+from presence.runfile import RunFile
+from presence.settings import Settings, StartError
+from presence.storage.database import Database, open_database
+from presence.storage.errors import DatabaseError
+from presence.storage.journal.client import JournalClient, JournalSettings
+from presence.storage.migrate import upgrade
+from presence.storage.outbox import FollowerSettings, OutboxFollower
+from presence.wiring import build
+from sip.errors import SipError
+from sip.message import Request
+from sip.ports import JournalError
+from sip.transport.flow import Flow
+from sip.transport.hub import TransportHub
+from sip.transport.settings import TransportSettings
+from sip.transport.spec import ListenError, ListenSpec
+
+log = logging.getLogger(__name__)
+
+SECRET_FILE = "secret"  # noqa: S105  a file's name
+SECRET_BYTES = 32
+SETTLE_EVERY = 0.05
+"""Seconds between two looks at whether everything is answered, at the end."""
+
+
+def run(settings: Settings, emit: Callable[[str], None] | None = None) -> int:
+    """Run a server until SIGTERM or SIGINT; returns the exit status.
+
+    `emit` prints a line for the operator: one a listener, then `ready`.
+
+    Raises:
+        StartError: something that the operator must put right.
+    """
+    from twisted.internet import reactor
+
+    loop: Any = reactor
+    # Twisted counts wall-clock seconds; delays must not move when somebody sets the clock.
+    loop.seconds = time.monotonic
+    server = Server(settings, loop, emit or _print)
+    server.prepare()
+    loop.callWhenRunning(server.start)
+    loop.addSystemEventTrigger("before", "shutdown", server.stop)
+    loop.run()
+    if server.fault is not None:
+        raise server.fault
+    return 0
+
+
+class Server:
+    """One server on one reactor."""
+
+    def __init__(self, settings: Settings, reactor: Any, emit: Callable[[str], None]) -> None:
+        self.fault: StartError | None = None
+        """What kept it from starting."""
+        self._settings = settings
+        self._reactor = reactor
+        self._emit = emit
+        self._started = time.time()
+        self._stopping = False
+        self._running: _Parts | None = None
+        self._secret = b""
+        self._database: Database
+
+    # -- before the reactor runs --------------------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """Everything that may block: folders, keys, migrations, demo users.
+
+        Raises:
+            StartError: one line for the operator.
+        """
+        settings = self._settings
+        try:
+            settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._secret = _secret(settings.data / SECRET_FILE)
+            upgrade(settings.database_url)
+            self._database = open_database(settings.database_url)
+            if settings.demo:
+                for line in create_demo_users(self._database, settings.domain[0], settings.data):
+                    self._emit(line)
+        except OSError as error:
+            raise StartError(f"cannot use the data folder {settings.data}: {error.strerror}") from None
+        except DatabaseError as error:
+            raise StartError(str(error)) from None
+
+    # -- start --------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Open listeners, restore, start the journal, say `ready`."""
+        Deferred.fromCoroutine(self._start()).addErrback(self._failed)
+
+    async def _start(self) -> None:
+        parts = self._running = _Parts(self._settings, self._reactor, self._secret)
+        # Nothing is read from a socket before this method gives way for the first time, at the journal.
+        for text in self._settings.listen:
+            parts.lines.append(await parts.hub.listen(ListenSpec.parse(text)))
+        parts.lines.append(await self._listen_http(parts))
+        self._restore(parts)
+        await parts.journal.start()
+        parts.start()
+        try:
+            parts.run_file = self._run_file(parts)
+            parts.run_file.write(self._settings.state_file)
+        except OSError as error:
+            raise StartError(f"cannot write {self._settings.state_file}: {error.strerror}") from None
+        for line in (*parts.lines, "ready"):
+            self._emit(line)
+
+    def _restore(self, parts: _Parts) -> None:
+        began = time.monotonic()
+        house = parts.house
+        with self._database.snapshot() as snapshot:
+            house.directory.load(snapshot.users())
+            house.timers.advance(time.monotonic())
+            house.restore(snapshot.load, now=house.timers.now, wall=time.time())
+            parts.follow(snapshot.outbox_position)
+        log.info(
+            "server.restored",
+            extra={
+                "users": len(house.directory),
+                "bindings": len(house.registrar),
+                "publications": len(house.publications),
+                "subscriptions": len(house.notifier),
+                "messages": len(house.messages),
+                "seconds": round(time.monotonic() - began, 3),
+            },
+        )
+
+    async def _listen_http(self, parts: _Parts) -> str:
+        host, port = self._settings.http
+        metrics = Metrics(parts.house.stats, parts.live, parts.journal.statistics)
+        parts.lag = LoopLag(self._reactor, metrics.loop_lag)
+
+        def status() -> dict[str, Any]:
+            run_file = parts.run_file or self._run_file(parts)
+            return status_document(run_file, parts.house.stats, parts.live, time.time())
+
+        site = make_site(self._health, status, metrics, self._reactor)
+        shown = f"[{host}]" if ":" in host else host
+        endpoint = (TCP6ServerEndpoint if ":" in host else TCP4ServerEndpoint)(
+            self._reactor, port, interface=host
+        )
+        try:
+            parts.http = await endpoint.listen(site)
+        except CannotListenError as error:
+            reason = getattr(error.socketError, "strerror", None) or error.socketError
+            raise ListenError(f"cannot listen on http {shown}:{port}: {str(reason).lower()}") from None
+        parts.http_port = parts.http.getHost().port
+        return f"listening http {shown}:{parts.http_port}"
+
+    def _run_file(self, parts: _Parts) -> RunFile:
+        return RunFile(
+            pid=os.getpid(),
+            http_host=self._settings.http.host,
+            http_port=parts.http_port,
+            listeners=tuple(line.removeprefix("listening ") for line in parts.lines),
+            started=self._started,
+        )
+
+    def _failed(self, failure: Failure) -> None:
+        if isinstance(failure.value, StartError):
+            self.fault = failure.value
+        elif failure.check(ListenError, JournalError, DatabaseError):
+            self.fault = StartError(failure.getErrorMessage())
+        else:
+            log.error("server.start-failed", exc_info=failure.value)
+            self.fault = StartError(f"cannot start: {failure.getErrorMessage()}")
+        self._reactor.stop()
+
+    # -- while it runs ------------------------------------------------------------------------------------
+
+    def _health(self) -> Health:
+        parts = self._running
+        if parts is None or self._stopping or not parts.hub.ports:
+            return {"listeners": "no listener is open"}
+        return {
+            "listeners": None,
+            "journal": parts.journal.failure,
+            "outbox": None if parts.follower.healthy else "the database cannot be read",
+        }
+
+    # -- end ----------------------------------------------------------------------------------------------
+
+    def stop(self) -> Deferred[None]:
+        """Answer what is under way, flush, close; fires when everything is down."""
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        self._stopping = True
+        parts = self._running
+        if parts is not None:
+            if parts.run_file is not None:
+                await self._settle(parts)
+            await parts.close()
+            if parts.run_file is not None:
+                parts.run_file.remove(self._settings.state_file)
+                log.info("server.stopped")
+        self._database.close()
+
+    async def _settle(self, parts: _Parts) -> None:
+        """No new work; what is under way gets its answer, as far as the grace period allows."""
+        house = parts.house
+        house.core.closing = True
+        patience = time.monotonic() + self._settings.shutdown_grace
+        while house.layer.unanswered and time.monotonic() < patience:
+            await deferLater(self._reactor, SETTLE_EVERY, lambda: None)
+        records = house.notifier.settle()
+        if records:
+            stored: Deferred[None] = Deferred()
+            parts.journal.write(records, lambda error: stored.callback(None))
+            await stored
+
+
+class _Parts:
+    """What a server opens, and closes again."""
+
+    def __init__(self, settings: Settings, reactor: Any, secret: bytes) -> None:
+        self.lines: list[str] = []
+        self.http: IListeningPort | None = None
+        self.http_port = 0
+        self.lag: LoopLag | None = None
+        self.run_file: RunFile | None = None
+        self.follower: OutboxFollower
+        self._settings = settings
+        self._reactor = reactor
+        self._following = False
+        self.journal = JournalClient(
+            reactor,
+            settings.database_url,
+            JournalSettings(max_records=settings.journal_batch, linger=settings.journal_linger / 1000),
+        )
+        self.hub = TransportHub(
+            reactor,
+            self._received,
+            _transport_settings(settings),
+            self._broken,
+            trace=sip_trace if settings.log_sip else None,
+        )
+        self.house = build(
+            settings,
+            HubNetwork(self.hub),
+            self.journal,
+            Directory(settings.domain),
+            secret=secret,
+            now=time.monotonic(),
+            wall=time.time,
+        )
+        self._driver = WheelDriver(reactor, self.house.timers)
+        house = self.house
+        self.live = Live(
+            transactions=lambda: len(house.layer),
+            bindings=lambda: len(house.registrar),
+            publications=lambda: len(house.publications),
+            subscriptions=lambda: len(house.notifier),
+            messages_waiting=lambda: len(house.messages),
+            connections=lambda: len(self.hub.connections),
+            journal_lag=lambda: self.journal.lag,
+        )
+
+    def follow(self, position: int) -> None:
+        """Hear of changes after outbox entry `position`."""
+        self.follower = OutboxFollower(
+            self._reactor,
+            self._settings.database_url,
+            position,
+            self.house.apply,
+            FollowerSettings(poll=self._settings.outbox_poll),
+        )
+
+    def start(self) -> None:
+        """Time goes on."""
+        self.follower.start()
+        self._following = True
+        self._driver.start()
+        if self.lag is not None:
+            self.lag.start()
+
+    async def close(self) -> None:
+        """Flush the journal, then close everything that is open."""
+        waits: list[Deferred[Any]] = []
+        if self.http is not None:
+            stopped = self.http.stopListening()
+            if stopped is not None:
+                waits.append(stopped)
+        if self._following:
+            waits.append(self.follower.stop())
+        await self.journal.stop()
+        waits.append(self.hub.close())
+        await defer.DeferredList(waits, consumeErrors=True)
+        if self.lag is not None:
+            self.lag.stop()
+        self._driver.stop()
+
+    def _received(self, data: bytes, flow: Flow) -> None:
+        self._driver.look()
+        self.house.core.receive(data, flow)
+
+    def _broken(self, partial: Request | None, error: SipError, flow: Flow) -> None:
+        self._driver.look()
+        self.house.core.refuse(partial, error, flow)
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def _secret(file: Path) -> bytes:
+    """The key of nonces and loop marks: made at the first start, readable by the owner only."""
+    try:
+        known = file.read_bytes()
+        if len(known) >= SECRET_BYTES:
+            return known
+        file.unlink()
+    except FileNotFoundError:
+        pass
+    made = secrets.token_bytes(SECRET_BYTES)
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+        out.write(made)
+    return made
+
+
+def _transport_settings(settings: Settings) -> TransportSettings:
+    return TransportSettings(
+        max_message=settings.max_message,
+        max_connections=settings.max_connections,
+        idle_timeout=settings.connection_idle,
+        message_timeout=settings.message_timeout,
+        connect_timeout=settings.connect_timeout,
+        receive_buffer=settings.receive_buffer,
+        tls_certificate=settings.tls_certificate,
+        tls_key=settings.tls_key,
+        tls_ca=settings.tls_ca,
+        tls_verify=settings.tls_verify,
+        generated_folder=settings.tls_folder,
+        domains=settings.domain,
+    )

@@ -1,0 +1,240 @@
+"""The one place where the parts of a server are put together; it opens nothing and starts nothing.
+
+What does I/O (transports, journal) is handed in, so a test builds the whole server around fakes of those.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from presence.bus import Bus, LocalBus
+from presence.directory import USER_DELETED, Change, Directory
+from presence.messaging import MessageService, MessageSettings
+from presence.packages.presence import PresencePackage, PresenceSettings
+from presence.settings import Settings
+from sip import core, sender
+from sip.auth.authenticator import Authenticator, DigestSettings
+from sip.core import CoreSettings, SipCore
+from sip.identity import TrustedPeers
+from sip.ports import Journal
+from sip.sender import RequestSender, SenderSettings
+from sip.stats import Stats
+from sip.timers import TimerWheel
+from sip.transaction import TransactionLayer, TransactionTimes
+from sip.transport.flow import Flow
+from sip.usage.location import Location
+from sip.usage.notifier import NotifierSettings, NotifierUsage
+from sip.usage.onward import OnwardToUsers, flow_for, targets
+from sip.usage.proxy import Proxy, ProxySettings
+from sip.usage.publication import PublicationSettings, PublicationUsage
+from sip.usage.registrar import Registrar, RegistrarSettings
+
+Rows = Iterable[tuple[tuple[Any, ...], tuple[Any, ...]]]
+
+PRESENCE_CHANGED = "presence"
+"""Topic of the bus: the state of an AOR is another one."""
+
+
+class Network(core.Network, sender.Network, Protocol):
+    """The transports, as the parts above them call them."""
+
+    def flow(self, key: str) -> Flow | None:
+        """The flow that was described by `key`, if it still exists."""
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """All parts of one server."""
+
+    stats: Stats
+    timers: TimerWheel
+    directory: Directory
+    core: SipCore
+    layer: TransactionLayer
+    registrar: Registrar
+    publications: PublicationUsage
+    notifier: NotifierUsage
+    messages: MessageService
+    bus: Bus
+    network: Network
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        """Follow what other processes changed in the database."""
+        self.directory.apply(changes)
+        for change in changes:
+            if change.topic == USER_DELETED and change.user is None:
+                self.registrar.remove_user(change.key)
+                self.publications.remove_user(change.key)
+                self.messages.remove_user(change.key)
+                self.notifier.remove_user(change.key)
+
+    def restore(self, load: Callable[[str], Rows], *, now: float, wall: float) -> None:
+        """Go on where the last run stopped, with what the journal made durable."""
+        self.registrar.restore(load("binding"), now=now, wall=wall, flow=self.network.flow)
+        self.publications.restore(load("publication"), now=now, wall=wall)
+        self.messages.restore(load("message"), now=now, wall=wall)
+        self.notifier.restore(load("subscription"), flow=self.network.flow, now=now, wall=wall)
+
+
+def build(
+    settings: Settings,
+    network: Network,
+    journal: Journal,
+    directory: Directory,
+    *,
+    secret: bytes,
+    now: float,
+    wall: Callable[[], float],
+    token: Callable[[], str] = lambda: secrets.token_hex(8),
+) -> House:
+    """Put a server together.
+
+    `secret` signs nonces and loop marks, `now` is the present in monotonic seconds, `wall` tells the epoch
+    seconds, `token` makes tags and branches.
+    """
+    timers = TimerWheel(now)
+    stats = Stats()
+    location = Location()
+    bus = LocalBus()
+    trusted = TrustedPeers(str(network_) for network_ in settings.trust)
+
+    sip_core = SipCore(
+        CoreSettings(domains=settings.domain),
+        directory=directory,
+        trusted=trusted,
+        doorkeeper=Authenticator(
+            directory,
+            secret,
+            DigestSettings(
+                algorithms=settings.digest_algorithms,
+                nonce_life=settings.nonce_lifetime,
+                accept_without_qop=settings.digest_without_qop,
+                nonce_life_without_qop=settings.nonce_lifetime_without_qop,
+            ),
+            is_ours=lambda uri: network.is_local(uri.host, uri.port, None),
+            started=now,
+        ),
+        timers=timers,
+        stats=stats,
+        token=token,
+    )
+    layer = TransactionLayer(sip_core, timers, stats, TransactionTimes(t1=settings.t1))
+    request_sender = RequestSender(
+        layer, network, timers, token, SenderSettings(congestion_safe=settings.congestion_safe)
+    )
+
+    least, default, largest = settings.binding_lifetimes
+    registrar = Registrar(
+        location,
+        directory,
+        journal,
+        timers,
+        RegistrarSettings(
+            min_expires=least,
+            default_expires=default,
+            max_expires=largest,
+            max_bindings=settings.max_bindings,
+            service_route=settings.service_route,
+            require_path_support=settings.path == "require-supported",
+        ),
+        wall,
+    )
+
+    presence = PresencePackage(
+        publications=lambda aor: publications.publications("presence", aor),
+        is_registered=lambda aor: bool(location.current(aor)),
+        on_change=lambda aor: bus.publish(PRESENCE_CHANGED, aor),
+        settings=PresenceSettings(
+            empty_document=settings.empty_document,
+            registration_is_open=settings.registration_is_open,
+            max_document=settings.max_document,
+            max_depth=settings.max_document_depth,
+        ),
+    )
+    least, default, largest = settings.publication_lifetimes
+    publications = PublicationUsage(
+        [presence],
+        directory,
+        journal,
+        timers,
+        PublicationSettings(
+            min_expires=least,
+            default_expires=default,
+            max_expires=largest,
+            max_publications=settings.max_publications,
+            max_body=settings.max_document,
+        ),
+        wall,
+    )
+    least, default, largest = settings.subscription_lifetimes
+    notifier = NotifierUsage(
+        [presence],
+        directory,
+        journal,
+        request_sender,
+        timers,
+        stats,
+        token,
+        wall,
+        NotifierSettings(
+            min_expires=least,
+            default_expires=default,
+            max_expires=largest,
+            max_per_watcher=settings.max_subscriptions,
+        ),
+    )
+
+    proxy = Proxy(
+        request_sender,
+        timers,
+        ProxySettings(loop_key=secret),
+        is_local=lambda uri: directory.is_local_domain(uri.host)
+        or network.is_local(uri.host, uri.port, uri.params.get("transport")),
+        flow_for=lambda uri: flow_for(location, uri),
+    )
+    messages = MessageService(
+        bindings=lambda aor: targets(location, aor),
+        relay=proxy.relay,
+        directory=directory,
+        journal=journal,
+        timers=timers,
+        settings=MessageSettings(
+            max_body=settings.max_message_body,
+            max_stored=settings.max_stored_messages,
+            expires=settings.message_expires,
+        ),
+        wall=wall,
+    )
+
+    sip_core.layer = layer
+    sip_core.network = network
+    sip_core.onward = OnwardToUsers(location, proxy)
+    sip_core.services = {
+        "REGISTER": registrar,
+        "SUBSCRIBE": notifier,
+        "PUBLISH": publications,
+        "MESSAGE": messages,
+    }
+    sip_core.allow_events = notifier.allow_events
+
+    # A registration may be what a presentity is known by, and it is the moment for what waits for him.
+    registrar.on_change.append(lambda aor, _: presence.registration_changed(aor))
+    registrar.on_register.append(lambda aor, _: messages.recipient_registered(aor))
+    bus.subscribe(PRESENCE_CHANGED, lambda aor: notifier.changed("presence", aor))
+
+    return House(
+        stats=stats,
+        timers=timers,
+        directory=directory,
+        core=sip_core,
+        layer=layer,
+        registrar=registrar,
+        publications=publications,
+        notifier=notifier,
+        messages=messages,
+        bus=bus,
+        network=network,
+    )

@@ -1,0 +1,413 @@
+"""The notifier (RFC 6665), from the SUBSCRIBE on the wire to the NOTIFY on the wire."""
+
+from __future__ import annotations
+
+import pytest
+
+from sip.message import Request
+from sip.usage.notifier import NotifierSettings
+from tests.sip.flows import FakeFlow
+from tests.sip.house import House
+
+SUBSCRIBE = """
+    SUBSCRIBE sip:alice@example.com SIP/2.0
+    Via: SIP/2.0/UDP 192.0.2.7:5060;branch=z9hG4bKsub1
+    Max-Forwards: 70
+    From: "Bob" <sip:bob@example.com>;tag=bobtag
+    To: <sip:alice@example.com>
+    Call-ID: call1
+    CSeq: 10 SUBSCRIBE
+    Contact: <sip:bob@192.0.2.7:5060>
+    Event: presence
+    Accept: application/pidf+xml
+    Expires: 600
+"""
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+def again(house: House, *, cseq: int, expires: int = 600, more: str = "") -> str:
+    """The next SUBSCRIBE in the dialog that the first one made."""
+    tag = house.notifies()[0].from_.tag
+    return (
+        SUBSCRIBE.replace("sip:alice@example.com SIP/2.0", "sip:192.0.2.1:5060 SIP/2.0")
+        .replace("z9hG4bKsub1", f"z9hG4bKsub{cseq}")
+        .replace("To: <sip:alice@example.com>", f"To: <sip:alice@example.com>;tag={tag}")
+        .replace("CSeq: 10", f"CSeq: {cseq}")
+        .replace("Expires: 600", f"Expires: {expires}")
+        + more
+    )
+
+
+def subscribed(house: House, text: str = SUBSCRIBE) -> Request:
+    """Subscribe, answer the first NOTIFY, and return it."""
+    assert house.ask(text).status == 200
+    first = house.notifies()[-1]
+    house.answer(first)
+    return first
+
+
+class TestInitial:
+    def test_is_answered_200_with_what_was_granted_and_a_notify_follows_at_once(self, house: House) -> None:
+        house.receive(SUBSCRIBE)
+        ok, notify = house.peer.messages
+        assert ok.get("Expires") == "600"
+        assert ok.get("Contact") == "<sip:192.0.2.1:5060>"
+        assert isinstance(notify, Request)
+        assert notify.start_line == "NOTIFY sip:bob@192.0.2.7:5060 SIP/2.0"
+        assert notify.get("Event") == "presence"
+        assert notify.get("Subscription-State") == "active;expires=600"
+        assert notify.get("Content-Type") == "application/pidf+xml"
+        assert notify.body == b"sunny"
+
+    def test_the_notify_belongs_to_the_dialog_of_the_200(self, house: House) -> None:
+        house.receive(SUBSCRIBE)
+        ok, notify = house.peer.messages
+        assert notify.from_.tag == ok.to.tag
+        assert notify.from_.uri.aor == "sip:alice@example.com"
+        assert (notify.to.tag, notify.to.uri.aor) == ("bobtag", "sip:bob@example.com")
+        assert notify.call_id == "call1"
+
+    def test_nothing_is_answered_before_it_is_durable(self, house: House) -> None:
+        house.journal.hold = True
+        house.receive(SUBSCRIBE)
+        assert house.peer.sent == []
+        house.journal.hold = False
+        house.journal.settle()
+        assert house.peer.statuses == [200]
+
+    def test_what_cannot_be_stored_is_answered_503_and_leaves_nothing(self, house: House) -> None:
+        house.journal.fail = True
+        response = house.ask(SUBSCRIBE)
+        assert (response.status, response.get("Retry-After")) == (503, "10")
+        assert len(house.notifier) == 0
+        assert house.notifies() == []
+
+    def test_an_unknown_package_is_refused_with_those_that_there_are(self, house: House) -> None:
+        response = house.ask(SUBSCRIBE.replace("Event: presence", "Event: weather"))
+        assert (response.status, response.get("Allow-Events")) == (489, "presence")
+
+    def test_a_missing_event_is_refused_likewise(self, house: House) -> None:
+        response = house.ask(SUBSCRIBE.replace("Event: presence\n", ""))
+        assert (response.status, response.reason) == (489, "Missing Event header field")
+
+    def test_a_type_that_we_cannot_send_is_refused_with_those_that_we_can(self, house: House) -> None:
+        response = house.ask(SUBSCRIBE.replace("application/pidf+xml", "application/cpim-pidf+xml"))
+        assert (response.status, response.get("Accept")) == (406, "application/pidf+xml, text/plain")
+
+    @pytest.mark.parametrize(
+        ("accept", "sent"),
+        [
+            ("", "application/pidf+xml"),
+            ("Accept: text/plain\n", "text/plain"),
+            ("Accept: application/xpidf+xml, application/pidf+xml;q=0.9\n", "application/pidf+xml"),
+            ("Accept: */*\n", "application/pidf+xml"),
+            ("Accept: text/*\n", "text/plain"),
+        ],
+    )
+    def test_the_type_is_chosen_from_accept(self, house: House, accept: str, sent: str) -> None:
+        notify = subscribed(house, SUBSCRIBE.replace("Accept: application/pidf+xml\n", accept))
+        assert notify.get("Content-Type") == sent
+
+    def test_a_lifetime_below_the_least_is_refused_with_the_least(self, house: House) -> None:
+        response = house.ask(SUBSCRIBE.replace("Expires: 600", "Expires: 59"))
+        assert (response.status, response.get("Min-Expires")) == (423, "60")
+
+    def test_an_hour_is_never_too_brief(self) -> None:
+        house = House(notifier=NotifierSettings(min_expires=7200))
+        assert house.ask(SUBSCRIBE.replace("Expires: 600", "Expires: 3600")).status == 200
+
+    def test_a_lifetime_beyond_the_largest_is_lowered(self, house: House) -> None:
+        response = house.ask(SUBSCRIBE.replace("Expires: 600", "Expires: 999999"))
+        assert response.get("Expires") == "86400"
+
+    def test_without_expires_the_default_counts(self, house: House) -> None:
+        response = house.ask(SUBSCRIBE.replace("Expires: 600\n", ""))
+        assert response.get("Expires") == "3600"
+
+    def test_a_contact_is_needed(self, house: House) -> None:
+        response = house.ask(SUBSCRIBE.replace("Contact: <sip:bob@192.0.2.7:5060>\n", ""))
+        assert (response.status, response.reason) == (400, "Missing Contact header field")
+
+    def test_an_unknown_presentity_is_not_found(self, house: House) -> None:
+        assert house.ask(SUBSCRIBE.replace("alice", "nobody")).status == 404
+
+    def test_an_alias_is_the_user_himself(self, house: House) -> None:
+        subscribed(house, SUBSCRIBE.replace("alice", "ally"))
+        assert [it.aor for it in house.notifier.subscriptions("presence", "sip:alice@example.com")]
+
+    def test_the_event_id_comes_back_in_every_notify(self, house: House) -> None:
+        notify = subscribed(house, SUBSCRIBE.replace("Event: presence", "Event: presence;id=7"))
+        assert notify.get("Event") == "presence;id=7"
+
+    def test_record_route_is_answered_and_becomes_the_route_of_notifies(self, house: House) -> None:
+        text = SUBSCRIBE + "Record-Route: <sip:203.0.113.5;lr>, <sip:203.0.113.6;lr>\n"
+        assert house.ask(text).values("Record-Route") == ["<sip:203.0.113.5;lr>", "<sip:203.0.113.6;lr>"]
+        notify = house.notifies(house.network.at("203.0.113.5"))[0]
+        assert notify.values("Route") == ["<sip:203.0.113.5;lr>", "<sip:203.0.113.6;lr>"]
+        assert notify.uri_text == "sip:bob@192.0.2.7:5060"
+
+    def test_a_strict_router_gets_itself_in_the_request_uri(self, house: House) -> None:
+        house.receive(SUBSCRIBE + "Record-Route: <sip:203.0.113.5>\n")
+        notify = house.notifies(house.network.at("203.0.113.5"))[0]
+        assert notify.uri_text == "sip:203.0.113.5"
+        assert notify.values("Route") == ["<sip:bob@192.0.2.7:5060>"]
+
+    def test_who_is_blocked_is_refused(self, house: House) -> None:
+        house.package.policy["sip:bob@example.com"] = "blocked"
+        assert house.ask(SUBSCRIBE).status == 403
+        assert house.notifies() == []
+
+    def test_who_waits_for_a_decision_sees_pending_and_no_state(self, house: House) -> None:
+        house.package.policy["sip:bob@example.com"] = "pending"
+        notify = subscribed(house)
+        assert notify.get("Subscription-State") == "pending;expires=600"
+        assert notify.body == b""
+
+    def test_one_watcher_may_hold_only_so_many(self) -> None:
+        house = House(notifier=NotifierSettings(max_per_watcher=1))
+        subscribed(house)
+        text = SUBSCRIBE.replace("z9hG4bKsub1", "z9hG4bKx").replace("call1", "call2")
+        response = house.ask(text)
+        assert (response.status, response.reason) == (403, "Too many subscriptions")
+
+    def test_a_retransmission_makes_no_second_subscription(self, house: House) -> None:
+        house.receive(SUBSCRIBE)
+        house.receive(SUBSCRIBE)
+        assert len(house.notifier) == 1
+        assert house.peer.statuses == [200, 200]
+
+    def test_the_same_request_on_two_paths_is_one_subscription(self, house: House) -> None:
+        house.receive(SUBSCRIBE)
+        assert house.ask(SUBSCRIBE.replace("z9hG4bKsub1", "z9hG4bKother")).status == 482
+
+
+class TestFetch:
+    def test_expires_0_gets_the_state_once_and_stores_nothing(self, house: House) -> None:
+        response = house.ask(SUBSCRIBE.replace("Expires: 600", "Expires: 0"))
+        assert (response.status, response.get("Expires")) == (200, "0")
+        (notify,) = house.notifies()
+        assert notify.get("Subscription-State") == "terminated;reason=timeout"
+        assert notify.body == b"sunny"
+        assert house.journal.rows == {}
+        assert len(house.notifier) == 0
+
+
+class TestInTheDialog:
+    def test_a_refresh_extends_and_is_followed_by_a_notify(self, house: House) -> None:
+        subscribed(house)
+        house.after(500)
+        assert house.ask(again(house, cseq=11)).get("Expires") == "600"
+        notify = house.notifies()[-1]
+        assert notify.get("Subscription-State") == "active;expires=600"
+        assert notify.cseq.number == 2
+        house.answer(notify)
+        house.after(550)
+        assert len(house.notifier) == 1
+
+    def test_a_refresh_moves_the_target_to_the_new_contact(self, house: House) -> None:
+        subscribed(house)
+        text = again(house, cseq=11).replace("sip:bob@192.0.2.7:5060>", "sip:bob@192.0.2.7:6060>")
+        house.receive(text)
+        assert house.notifies(house.network.at("192.0.2.7", 6060))[0].uri_text == "sip:bob@192.0.2.7:6060"
+
+    def test_expires_0_ends_it_with_the_last_state(self, house: House) -> None:
+        subscribed(house)
+        assert house.ask(again(house, cseq=11, expires=0)).get("Expires") == "0"
+        notify = house.notifies()[-1]
+        assert notify.get("Subscription-State") == "terminated;reason=timeout"
+        assert house.journal.rows == {}
+        house.answer(notify, 481)
+        assert house.stats.notifies_failed == 0
+
+    def test_after_the_end_it_is_unknown(self, house: House) -> None:
+        subscribed(house)
+        house.receive(again(house, cseq=11, expires=0))
+        assert house.ask(again(house, cseq=12)).status == 481
+
+    def test_an_unknown_dialog_is_481(self, house: House) -> None:
+        text = SUBSCRIBE.replace("To: <sip:alice@example.com>", "To: <sip:alice@example.com>;tag=never")
+        assert house.ask(text).status == 481
+
+    def test_an_older_cseq_is_500(self, house: House) -> None:
+        subscribed(house)
+        response = house.ask(again(house, cseq=9))
+        assert (response.status, response.reason) == (500, "CSeq Out Of Order")
+
+    def test_another_event_in_the_same_dialog_is_481(self, house: House) -> None:
+        subscribed(house)
+        text = again(house, cseq=11).replace("Event: presence", "Event: presence;id=other")
+        assert house.ask(text).status == 481
+
+    def test_somebody_else_cannot_take_it_over(self, house: House) -> None:
+        subscribed(house)
+        text = again(house, cseq=11) + "P-Asserted-Identity: <sip:carol@example.com>\n"
+        assert house.ask(text).status == 403
+
+    def test_a_refresh_that_cannot_be_stored_changes_nothing(self, house: House) -> None:
+        subscribed(house)
+        house.journal.fail = True
+        assert house.ask(again(house, cseq=11)).status == 503
+        house.journal.fail = False
+        assert house.ask(again(house, cseq=12)).status == 200
+
+
+class TestExpiry:
+    def test_the_watcher_is_told_when_it_ends(self, house: House) -> None:
+        subscribed(house)
+        house.after(599)
+        assert len(house.notifies()) == 1
+        house.after(1.1)
+        assert house.notifies()[-1].get("Subscription-State") == "terminated;reason=timeout"
+        assert house.journal.rows == {}
+
+    def test_the_time_left_counts_down(self, house: House) -> None:
+        subscribed(house)
+        house.after(100)
+        house.notifier.changed("presence", "sip:alice@example.com")
+        assert house.notifies()[-1].get("Subscription-State") == "active;expires=500"
+
+
+class TestNotify:
+    def test_a_change_is_told_with_the_next_cseq(self, house: House) -> None:
+        subscribed(house)
+        house.package.state = "rain"
+        house.notifier.changed("presence", "sip:alice@example.com")
+        notify = house.notifies()[-1]
+        assert (notify.cseq.number, notify.body) == (2, b"rain")
+
+    def test_while_one_is_unanswered_only_the_newest_state_waits(self, house: House) -> None:
+        house.receive(SUBSCRIBE)
+        for state in ("rain", "hail", "snow"):
+            house.package.state = state
+            house.notifier.changed("presence", "sip:alice@example.com")
+        first = house.notifies()[0]
+        assert len(house.notifies()) == 1
+        house.answer(first)
+        assert [it.body for it in house.notifies()] == [b"sunny", b"snow"]
+
+    @pytest.mark.parametrize("status", [404, 405, 410, 416, 480, 481, 482, 483, 484, 485, 489, 501, 604])
+    def test_these_answers_end_it(self, house: House, status: int) -> None:
+        house.receive(SUBSCRIBE)
+        house.answer(house.notifies()[0], status)
+        assert len(house.notifier) == 0
+        assert house.journal.rows == {}
+
+    @pytest.mark.parametrize("status", [400, 403, 486, 500, 503])
+    def test_these_answers_do_not(self, house: House, status: int) -> None:
+        house.receive(SUBSCRIBE)
+        house.answer(house.notifies()[0], status)
+        assert len(house.notifier) == 1
+
+    def test_silence_ends_it(self, house: House) -> None:
+        house.receive(SUBSCRIBE)
+        for _ in range(70):
+            house.after(0.5)
+        assert len(house.notifier) == 0
+
+    def test_a_watcher_who_cannot_be_reached_now_keeps_it(self, house: House) -> None:
+        connection = FakeFlow("TCP", "192.0.2.7", 40000)
+        house.receive(SUBSCRIBE.replace("UDP", "TCP"), connection)
+        connection.take()
+        connection.lose()
+        house.after(0.1)
+        assert len(house.notifier) == 1
+
+    def test_it_goes_over_the_connection_that_the_watcher_opened(self, house: House) -> None:
+        connection = FakeFlow("WS", "192.0.2.7", 40000)
+        house.receive(
+            SUBSCRIBE.replace("UDP", "WS").replace("bob@192.0.2.7:5060", "x@df7jal23ls0d.invalid"), connection
+        )
+        notify = house.notifies(connection)[0]
+        assert notify.uri_text == "sip:x@df7jal23ls0d.invalid"
+        assert notify.get("Contact") == "<sip:192.0.2.1:5060;transport=ws>"
+
+    def test_a_watcher_behind_an_address_translator_is_reached_where_he_came_from(self, house: House) -> None:
+        house.receive(SUBSCRIBE.replace("bob@192.0.2.7:5060", "bob@10.0.0.5:5060"))
+        assert house.notifies()[0].uri_text == "sip:bob@10.0.0.5:5060"
+
+    def test_numbers_are_durable_before_they_are_used(self, house: House) -> None:
+        subscribed(house)
+        for _ in range(200):
+            house.notifier.changed("presence", "sip:alice@example.com")
+            house.journal.settle()
+            notify = house.notifies()[-1]
+            ((_, row),) = house.journal.load("subscription")
+            assert notify.cseq.number <= row[11]
+            house.answer(notify)
+            house.peer.sent.clear()
+        # Some four records for two hundred NOTIFYs.
+        assert len(house.journal.writes) < 8
+
+
+class TestRestart:
+    def restarted(self, house: House, *, down: float = 10.0) -> House:
+        """The same rows in a new server, `down` seconds later."""
+        after = House()
+        after.notifier.restore(
+            house.journal.load("subscription"),
+            flow=after.network.flow,
+            now=0.0,
+            wall=house.wall() + down,
+        )
+        after.journal.rows = dict(house.journal.rows)
+        return after
+
+    def test_watchers_get_the_present_state_in_their_old_dialog(self, house: House) -> None:
+        first = subscribed(house)
+        after = self.restarted(house)
+        after.after(0.1)
+        notify = after.notifies()[0]
+        assert (notify.call_id, notify.from_.tag, notify.to.tag) == ("call1", first.from_.tag, "bobtag")
+        assert notify.cseq.number > first.cseq.number
+        assert notify.get("Subscription-State") == "active;expires=590"
+
+    def test_a_refresh_is_taken_in_the_old_dialog(self, house: House) -> None:
+        subscribed(house)
+        text = again(house, cseq=11)
+        assert self.restarted(house).ask(text).status == 200
+
+    def test_a_cseq_from_before_is_refused(self, house: House) -> None:
+        subscribed(house)
+        text = again(house, cseq=10)
+        assert self.restarted(house).ask(text).status == 500
+
+    def test_what_ended_meanwhile_is_ended_now(self, house: House) -> None:
+        subscribed(house)
+        after = self.restarted(house, down=700)
+        after.after(0.1)
+        assert after.notifies()[0].get("Subscription-State") == "terminated;reason=timeout"
+        assert after.journal.rows == {}
+
+    def test_after_a_clean_stop_no_number_is_skipped(self, house: House) -> None:
+        first = subscribed(house)
+        house.journal.write(house.notifier.settle(), lambda error: None)
+        house.journal.settle()
+        after = self.restarted(house)
+        after.after(0.1)
+        assert after.notifies()[0].cseq.number == first.cseq.number + 1
+
+    def test_a_watcher_whose_connection_went_with_the_restart_is_waited_for(self, house: House) -> None:
+        connection = FakeFlow("TCP", "192.0.2.7", 40000)
+        house.receive(SUBSCRIBE.replace("UDP", "TCP"), connection)
+        after = self.restarted(house)
+        after.after(0.1)
+        assert len(after.notifier) == 1
+        assert after.network.flows.keys() == House().network.flows.keys()
+
+
+class TestRemovedUsers:
+    def test_watchers_of_a_removed_user_are_told(self, house: House) -> None:
+        subscribed(house)
+        house.notifier.remove_user("sip:alice@example.com")
+        house.journal.settle()
+        assert house.notifies()[-1].get("Subscription-State") == "terminated;reason=noresource"
+        assert house.journal.rows == {}
+
+    def test_a_removed_user_watches_nobody(self, house: House) -> None:
+        subscribed(house)
+        house.notifier.remove_user("sip:bob@example.com")
+        assert len(house.notifier) == 0
