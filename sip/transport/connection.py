@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final, Protocol
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IConnector, IReactorTime
 from twisted.internet.task import LoopingCall
 
 from sip.errors import SipError, TransportError
@@ -69,6 +69,7 @@ class Connection(Flow):
         "_stalled_since",
         "_table",
         "_unsent",
+        "_why",
         "heard_at",
         "inbound",
         "remote",
@@ -102,6 +103,7 @@ class Connection(Flow):
         self._lost = False
         self._stalled_since: float | None = None
         self._unsent = 0
+        self._why: str | None = None
         self._on_lost: dict[Callable[[Flow], None], None] = {}
 
     # -- Flow ---------------------------------------------------------------------------------------------
@@ -210,16 +212,18 @@ class Connection(Flow):
         self._stalled_since = None
         self._unsent = 0
 
-    def gone(self, why: str) -> None:
-        """The connection is lost."""
+    def gone(self, told: str) -> str:
+        """The connection is lost, as the wire tells; returns why, which we may know better."""
+        why = self._why or told
         if self._lost:
-            return
+            return why
         self._lost = True
         log.debug("transport.connection-closed", extra={"flow": self._key, "why": why})
         self._table.gone(self)
         callbacks, self._on_lost = self._on_lost, {}
         for callback in callbacks:
             self._table.guard(callback, self)
+        return why
 
     # -- limits -------------------------------------------------------------------------------------------
 
@@ -233,10 +237,11 @@ class Connection(Flow):
             return False
         if self._unsent <= limits.send_buffer_limit * BURST and now - self._stalled_since < limits.send_stall:
             return False
-        self._drop("transport.peer-does-not-read", unsent=self._unsent)
+        self._drop("transport.peer-does-not-read", "the peer does not read", unsent=self._unsent)
         return True
 
-    def _drop(self, event: str, **fields: object) -> None:
+    def _drop(self, event: str, why: str, **fields: object) -> None:
+        self._why = why
         log.warning(event, extra={"peer": self._peer, "transport": self.transport, **fields})
         self.abort()
 
@@ -250,9 +255,9 @@ class Connection(Flow):
             self._closing_since = now
         elif not self._opened:
             if now - self.heard_at >= limits.handshake_timeout:
-                self._drop("transport.handshake-timeout")
+                self._drop("transport.handshake-timeout", "no end of the handshake in time")
         elif self._begun is not None and now - self._begun >= limits.message_timeout:
-            self._drop("transport.message-timeout")
+            self._drop("transport.message-timeout", "no end of a message in time")
         elif now - self.heard_at >= limits.idle_timeout:
             log.debug("transport.idle", extra={"flow": self._key})
             self.close()
@@ -263,10 +268,11 @@ class Connection(Flow):
 class Outbound:
     """One connection of ours on its way: who waits for it, and how it ends."""
 
-    __slots__ = ("_done", "_waiting", "destination")
+    __slots__ = ("_done", "_waiting", "connector", "destination")
 
     def __init__(self, destination: Destination, done: Callable[[Outbound], None]) -> None:
         self.destination = destination
+        self.connector: IConnector | None = None
         self._waiting: list[Deferred[Flow]] = []
         self._done = done
 
@@ -293,6 +299,12 @@ class Outbound:
         for each in waiting:
             if not each.called:
                 each.errback(TransportError(f"cannot connect to {where}: {why}"))
+
+    def cancel(self, why: str) -> None:
+        """Give up, wherever the connection stands."""
+        self.failed(why)
+        if self.connector is not None:
+            self.connector.disconnect()
 
 
 class Connections:

@@ -55,7 +55,9 @@ class Flow(ABC):
     @property
     def sent_by(self) -> str:
         """`host:port` for a Via of ours (RFC 3261 §18.1.1), IPv6 in brackets."""
-        return host_port(*self.advertised)
+        host, port = self.advertised
+        # The zone of a link-local address (fe80::1%eth0) means nothing to anybody else (RFC 4007 §11.2).
+        return host_port(host.partition("%")[0], port)
 
     def uri(self, user: str | None = None) -> str:
         """A URI of ours for a Contact or Record-Route towards this peer; `user` is written as given."""

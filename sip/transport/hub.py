@@ -262,7 +262,9 @@ class TransportHub:
                 outbound.failed(str(error))
                 return
             factory = TLSMemoryBIOFactory(tls, True, factory, self._reactor)
-        self._reactor.connectTCP(target.host, target.port, factory, self.settings.connect_timeout)
+        # Twisted counts whole seconds here and takes fractions all the same.
+        limit: Any = self.settings.connect_timeout
+        outbound.connector = self._reactor.connectTCP(target.host, target.port, factory, limit)
 
     def _udp_towards(self, host: str) -> UdpListener:
         family = family_of(host)
@@ -355,7 +357,7 @@ class TransportHub:
         """Accept and read no more, let unsent data out for `close_timeout` seconds, close everything."""
         self._closed = True
         for outbound in list(self._connecting.values()):
-            outbound.failed("the server stops")
+            outbound.cancel("the server stops")
         waits: list[Deferred[Any]] = []
         for port in self._stream_ports:
             stopped = port.stopListening()

@@ -280,7 +280,10 @@ class Resolver:
         if self._client is None:
             from twisted.names import client
 
-            self._client = client.getResolver()
+            try:
+                self._client = client.createResolver()
+            except ValueError:  # no name server in resolv.conf
+                self._client = client.createResolver(servers=[("127.0.0.1", dns.PORT)])
         return self._client
 
 

@@ -96,8 +96,7 @@ class SipStream(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone."""
-        why = reason_of(reason)
-        self._connection.gone(why)
+        why = self._connection.gone(reason_of(reason))
         if self._outbound is not None:
             self._outbound.failed(why)
 
@@ -149,6 +148,7 @@ def reason_of(failure: Failure) -> str:
         (error.UserError, "aborted"),
         (error.ConnectionAborted, "aborted"),
         (error.ConnectionDone, "closed"),
+        (error.ConnectionLost, "connection lost"),
     )
     for kind, text in told:
         if failure.check(kind):

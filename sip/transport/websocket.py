@@ -98,8 +98,7 @@ class _SipWebSocket:
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone."""
         super().connectionLost(reason)  # type: ignore[misc] # the mixin's other half
-        why = getattr(self, "wasNotCleanReason", None) or reason_of(reason)
-        self._connection.gone(why)
+        why = self._connection.gone(getattr(self, "wasNotCleanReason", None) or reason_of(reason))
         if self.factory.outbound is not None:
             self.factory.outbound.failed(why)
 

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import socket
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from pytest_twisted import ensureDeferred
+from twisted.internet import reactor
+from twisted.internet.defer import succeed
+from twisted.internet.task import Clock
+from twisted.names import client as client_names
+from twisted.names import dns
+from twisted.names.common import ResolverBase
+from twisted.names.server import DNSServerFactory
 
 from sip.errors import TransportError
 from sip.transport import Destination, ListenSpec
 from sip.uri import Uri, parse_uri
 
-from .conftest import Maker, options, within
+from .conftest import Maker, options, until, within
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp", "tls", "ws", "wss"])
@@ -118,3 +125,63 @@ async def test_among_udp_listeners_the_one_on_the_way_to_the_peer_sends(party: M
     hub, ports = await listening(party, "udp:127.0.0.2:0", "udp:127.0.0.1:0")
     flow = await hub.connect(Destination("UDP", "127.0.0.1", 5060))
     assert flow.local == ("127.0.0.1", ports[1])
+
+
+@ensureDeferred
+async def test_close_ends_connections_that_are_still_being_made(party: Maker) -> None:
+    client = party()
+    with socket.socket() as mute:
+        mute.bind(("127.0.0.1", 0))
+        mute.listen()
+        waiting = client.hub.connect(Destination("TLS", "127.0.0.1", mute.getsockname()[1], "example.com"))
+        refused: list[Any] = []
+        waiting.addErrback(lambda failure: refused.append(str(failure.value)))
+        await until(lambda: len(client.hub.connections) == 1)
+        await within(client.hub.close())
+    assert len(refused) == 1
+    assert refused[0].endswith(": the server stops")
+    assert len(client.hub.connections) == 0
+
+
+@ensureDeferred
+async def test_a_handshake_of_ours_that_never_ends_has_a_limit(party: Maker) -> None:
+    clock = Clock()
+    client = party(hub_options={"clock": clock}, handshake_timeout=10.0)
+    with socket.socket() as mute:
+        mute.bind(("127.0.0.1", 0))
+        mute.listen()
+        waiting = client.hub.connect(Destination("TLS", "127.0.0.1", mute.getsockname()[1], "example.com"))
+        await until(lambda: len(client.hub.connections) == 1)
+        clock.pump([1.0] * 11)
+        with pytest.raises(
+            TransportError, match=r"cannot connect to tls 127\.0\.0\.1:\d+: no end of the handshake in time"
+        ):
+            await within(waiting)
+
+
+class Zone(ResolverBase):
+    """What a small name server knows."""
+
+    records: ClassVar[dict[bytes, list[Any]]] = {
+        b"example.com": [dns.Record_NAPTR(10, 10, b"s", b"SIP+D2T", b"", b"_sip._tcp.example.com")],
+        b"_sip._tcp.example.com": [dns.Record_SRV(0, 0, 5080, b"pbx.example.com")],
+        b"pbx.example.com": [dns.Record_A("192.0.2.7"), dns.Record_AAAA("2001:db8::7")],
+    }
+
+    def _lookup(self, name: bytes, cls: int, kind: int, timeout: object) -> Any:
+        found = [record for record in self.records.get(name.lower(), []) if kind == record.TYPE]
+        return succeed(([dns.RRHeader(name, kind, payload=record, ttl=60) for record in found], [], []))
+
+
+@ensureDeferred
+async def test_real_dns_messages_are_understood(party: Maker) -> None:
+    port = reactor.listenUDP(0, dns.DNSDatagramProtocol(DNSServerFactory(authorities=[Zone()])), "127.0.0.1")
+    asking = client_names.Resolver(servers=[("127.0.0.1", port.getHost().port)])
+    asker = party(hub_options={"dns": asking, "hosts_file": "/nonexistent"})
+    uri = parse_uri("sip:alice@example.com")
+    assert isinstance(uri, Uri)
+    try:
+        places = await within(asker.hub.resolve(uri))
+    finally:
+        await within(port.stopListening())
+    assert places == [Destination("TCP", "192.0.2.7", 5080), Destination("TCP", "2001:db8::7", 5080)]

@@ -157,7 +157,7 @@ async def test_a_lost_connection_is_told_once_and_forgotten(party: Maker, raw: A
     assert never == []
     assert not flow.alive
     assert server.hub.flow(flow.key) is None
-    with pytest.raises(TransportError, match="the tcp connection to 127.0.0.1:.* is closed"):
+    with pytest.raises(TransportError, match=r"the tcp connection to 127.0.0.1:.* is closed"):
         flow.send(options())
     flow.on_lost(told.append)
     assert told == [flow, flow]
