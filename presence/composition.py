@@ -45,15 +45,13 @@ class CompositionSettings:
     """What watchers see of those who have published nothing.
 
     Attributes:
-        unpublished: `closed` shows a closed tuple, `empty` nothing but the entity.  Some phones take a
-        document
-            without tuples for an unknown state and others for an error, all understand closed.
+        empty_document: `closed` shows a closed tuple, `entity` nothing but the entity, which some phones
+            take for an unknown state and others for an error.
         registration_is_open: a presentity who is registered and has published nothing is shown as open,
-        because
-            he can be reached (many phones never publish).
+            because he can be reached (many phones never publish).
     """
 
-    unpublished: Literal["closed", "empty"] = "closed"
+    empty_document: Literal["closed", "entity"] = "closed"
     registration_is_open: bool = True
 
 
@@ -65,7 +63,7 @@ def _single_tuple(ident: str, basic: str) -> PidfFragments:
 REGISTERED: Final = Component("registration", "registration", 0.0, 0.0, _single_tuple("registered", OPEN))
 """A live binding, as a component: it can be reached, and no more is known."""
 
-_UNPUBLISHED: Final = {"closed": _single_tuple("unpublished", CLOSED).body, "empty": b""}
+_EMPTY: Final = {"closed": _single_tuple("unpublished", CLOSED).body, "entity": b""}
 
 
 def compose(
@@ -86,7 +84,7 @@ def compose(
 
 def neutral_document(aor: str, settings: CompositionSettings) -> bytes:
     """What is shown of somebody of whom nothing is known, or nothing may be told."""
-    return render_pidf(aor, _UNPUBLISHED[settings.unpublished])
+    return render_pidf(aor, _EMPTY[settings.empty_document])
 
 
 def _arrival(component: Component) -> str:

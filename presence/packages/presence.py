@@ -7,6 +7,7 @@ notifier, and announces on `on_change` when what watchers see has changed, and o
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from presence.composition import REGISTERED, Component, CompositionSettings, compose, neutral_document
@@ -22,6 +23,14 @@ NAME: Final = "presence"
 
 Authorizer = Callable[[str, str], Authorization]
 """(watcher, presentity) to what the watcher gets; raises Forbidden."""
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceSettings(CompositionSettings):
+    """What is shown, and how large a published document may be (bytes, elements within each other)."""
+
+    max_document: int = DEFAULT_LIMITS.size
+    max_depth: int = DEFAULT_LIMITS.depth
 
 
 class _Published(Protocol):
@@ -49,7 +58,6 @@ class PresencePackage:
         on_change: called with the AOR of a presentity whose document has changed.
         publications: the live publications of an AOR.
         is_registered: whether an AOR has a live binding.
-        wall: the time in epoch seconds.
         authorizer: who may watch whom.
         max_documents: documents kept ready; the one that was made first goes when there are more.
     """
@@ -63,7 +71,6 @@ class PresencePackage:
         "_on_change",
         "_publications",
         "_settings",
-        "_wall",
     )
 
     name = NAME
@@ -76,21 +83,18 @@ class PresencePackage:
         on_change: Callable[[str], None],
         publications: Callable[[str], Sequence[_Published]],
         is_registered: Callable[[str], bool],
-        wall: Callable[[], float],
-        settings: CompositionSettings | None = None,
-        limits: XmlLimits = DEFAULT_LIMITS,
+        settings: PresenceSettings | None = None,
         authorizer: Authorizer = allow_everybody,
         max_documents: int = 100_000,
     ) -> None:
         self._on_change = on_change
         self._publications = publications
         self._is_registered = is_registered
-        self._wall = wall
-        self._settings = settings or CompositionSettings()
-        self._limits = limits
+        self._settings = settings or PresenceSettings()
+        self._limits = XmlLimits(self._settings.max_document, self._settings.max_depth)
         self._authorizer = authorizer
         self._max_documents = max_documents
-        self._documents: dict[str, Body] = {}
+        self._documents: dict[str, tuple[Body, float]] = {}
 
     # -- what is published, RFC 3903 --------------------------------------------------------------
 
@@ -149,20 +153,20 @@ class PresencePackage:
         return found
 
     def _view(self, aor: str, now_wall: float) -> Body:
-        body = self._documents.get(aor)
-        if body is None:
+        kept = self._documents.get(aor)
+        if kept is None:
             body = Body(CONTENT_TYPE, compose(aor, self.components(aor), now_wall, self._settings))
             if len(self._documents) >= self._max_documents:
                 del self._documents[next(iter(self._documents))]
-            self._documents[aor] = body
-        return body
+            kept = self._documents[aor] = (body, now_wall)
+        return kept[0]
 
     def _reconsider(self, aor: str) -> None:
-        """Announce a change, unless the document that watchers have is still the right one."""
-        old = self._documents.get(aor)
-        if old is not None:
-            new = compose(aor, self.components(aor), self._wall(), self._settings)
-            if new == old.data:
+        """Announce a change, unless watchers would have been shown the same with what is known now."""
+        kept = self._documents.get(aor)
+        if kept is not None:
+            body, made_at = kept
+            if compose(aor, self.components(aor), made_at, self._settings) == body.data:
                 return
-            self._documents[aor] = Body(CONTENT_TYPE, new)
+            del self._documents[aor]
         self._on_change(aor)
