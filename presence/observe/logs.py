@@ -72,7 +72,7 @@ def formatter(style: str) -> logging.Formatter:
 def _drop_marks_of_formatters(
     _logger: object, _method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    # Another handler's formatter leaves these on the record; nobody can mean them, `extra` refuses both names.
+    # Another handler's formatter leaves these on the record; nobody can mean them: `extra` refuses both.
     event.pop("message", None)
     event.pop("asctime", None)
     return event
