@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import secrets
 import signal
 import socket
 import subprocess
@@ -26,6 +27,7 @@ from tests.support.wires import Address
 ROOT = Path(__file__).resolve().parents[2]
 START = 30.0  # seconds until `ready`
 STOP = 15.0  # seconds until the end of the process after SIGTERM
+POSTGRES = "postgresql://postgres@127.0.0.1:5432/postgres"
 CLI = 60.0  # seconds for one command
 LISTENING = re.compile(r"^listening (\w+) (\S+):(\d+)")
 IN_USE = re.compile(r"in use|EADDRINUSE|Couldn't listen", re.IGNORECASE)
@@ -102,7 +104,7 @@ class Server:
     ) -> None:
         self.close()
         if error is not None and hasattr(error, "add_note"):
-            error.add_note(self._told(lines=200))
+            error.add_note(self.told(lines=200))
 
     def arguments(self) -> list[str]:
         """What comes after `presentity serve`."""
@@ -134,7 +136,7 @@ class Server:
                 continue
             self._learn_ports(self.output[mark:])
             return self
-        raise ServerFailure(self._told("no free ports found"))
+        raise ServerFailure(self.told("no free ports found"))
 
     def _launch(self) -> None:
         self._process = subprocess.Popen(
@@ -170,7 +172,7 @@ class Server:
             transport, _, rest = spec.partition(":")
             if rest.endswith(":0"):
                 if transport not in self.addresses:
-                    raise ServerFailure(self._told(f"no line `listening {transport} HOST:PORT` was printed"))
+                    raise ServerFailure(self.told(f"no line `listening {transport} HOST:PORT` was printed"))
                 spec = f"{transport}:{rest.removesuffix(':0')}:{self.addresses[transport][1]}"
             fixed.append(spec)
         self.listen = fixed
@@ -192,7 +194,7 @@ class Server:
             return self.process.wait(timeout)
         except subprocess.TimeoutExpired:
             self.kill9()
-            raise ServerFailure(self._told(f"the server did not end within {timeout} s")) from None
+            raise ServerFailure(self.told(f"the server did not end within {timeout} s")) from None
 
     def kill9(self) -> None:
         """SIGKILL to the process and to every process that it started (its journal writer), all at once."""
@@ -234,11 +236,11 @@ class Server:
                 if self.process.poll() is not None:
                     self._changed.wait(0.2)  # the last lines
                     if not any(re.match(pattern, line) for line in self.output[since:]):
-                        raise ServerFailure(self._told(f"ended with status {self.process.returncode}"))
+                        raise ServerFailure(self.told(f"ended with status {self.process.returncode}"))
                 elif left <= 0 or (not self._changed.wait(min(left, 0.5)) and time.monotonic() >= deadline):
-                    raise ServerFailure(self._told(f"no line {pattern!r} within {timeout} s"))
+                    raise ServerFailure(self.told(f"no line {pattern!r} within {timeout} s"))
 
-    def _told(self, why: str = "", *, lines: int = 500) -> str:
+    def told(self, why: str = "", *, lines: int = 500) -> str:
         whole = "\n".join(self.output[-lines:])
         return f"{why}\n--- presentity serve {' '.join(self.arguments())}\n{whole}"
 
@@ -284,26 +286,27 @@ def postgres_database() -> Iterator[str]:
     """An empty database with a random name as an SQLAlchemy URL, dropped at the end.
 
     Raises LookupError where no PostgreSQL is reachable. The server to use comes from
-    PRESENTITY_TEST_POSTGRES (an SQLAlchemy or libpq URL of a database whose user may create others);
-    without it the local one over its Unix socket is tried.
+    PRESENTITY_TEST_POSTGRES, an SQLAlchemy URL of a database whose user may create others.
     """
     try:
-        import psycopg
-        from psycopg import sql
+        from sqlalchemy import create_engine, make_url, text
+        from sqlalchemy.exc import SQLAlchemyError
     except ImportError as error:
         raise LookupError(f"PostgreSQL variant: {error}") from error
-    given = os.environ.get("PRESENTITY_TEST_POSTGRES", "postgresql+psycopg:///postgres")
-    base, _, _ = given.rpartition("/")
-    _scheme, _, rest = base.partition("://")
-    admin = f"postgresql://{rest}/{given.rpartition('/')[2]}"
-    name = f"presentity_e2e_{os.getpid()}_{time.monotonic_ns()}"
+    given = make_url(os.environ.get("PRESENTITY_TEST_POSTGRES", POSTGRES)).set(
+        drivername="postgresql+psycopg"
+    )
+    name = f"presentity_e2e_{secrets.token_hex(6)}"
     try:
-        connection = psycopg.connect(admin, autocommit=True, connect_timeout=3)
-    except psycopg.OperationalError as error:
-        raise LookupError(f"PostgreSQL variant: {given} is not reachable: {error}") from error
-    with connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        try:
-            yield f"postgresql+psycopg://{rest}/{name}"
-        finally:
-            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+        admin = create_engine(given, isolation_level="AUTOCOMMIT", connect_args={"connect_timeout": 3})
+        with admin.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+    except (ImportError, SQLAlchemyError) as error:
+        shown = f"{given.render_as_string()}: {error}".splitlines()[0]
+        raise LookupError(f"no PostgreSQL (set PRESENTITY_TEST_POSTGRES): {shown}") from error
+    try:
+        yield given.set(database=name).render_as_string(hide_password=False)
+    finally:
+        with admin.connect() as connection:
+            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+        admin.dispose()

@@ -57,6 +57,7 @@ class SipClient:
         self._arrived = threading.Condition()
         self._responses: list[SipMessage] = []
         self._requests: list[SipMessage] = []
+        self._final: dict[str, int] = {}
         self._answered: dict[tuple[str, str], bytes] = {}
         self._call_id = token("reg")
         self._cseq = 0
@@ -117,6 +118,8 @@ class SipClient:
         self._note("<<<", str(message))
         if not message.is_request:
             with self._arrived:
+                if message.status >= 200:
+                    self._final[message.branch] = message.status
                 self._responses.append(message)
                 self._arrived.notify_all()
             return
@@ -181,6 +184,10 @@ class SipClient:
         if found is None:
             raise self.fail(f"no answer to {request.start} within {timeout} s")
         return found
+
+    def answer_to(self, request: SipMessage) -> int | None:
+        """The final status that came for `request` so far, waiting for nothing."""
+        return self._final.get(request.branch)
 
     # --- requests and answers ----------------------------------------------------------------------
 

@@ -1,0 +1,46 @@
+"""Servers for the end-to-end tests, and what they printed beside every failure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from tests.support.server import Server
+
+StartServer = Callable[..., Server]
+_SERVERS: pytest.StashKey[list[Server]] = pytest.StashKey()
+
+
+@pytest.fixture(scope="module")
+def start_server(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[StartServer]:
+    """Starts servers that live until the module is done: start_server(*users, **arguments of Server)."""
+    started: list[Server] = []
+    request.node.stash[_SERVERS] = started
+    with ExitStack() as stack:
+
+        def start(*users: str, **arguments: Any) -> Server:
+            server = Server(tmp_path_factory.mktemp("server") / "data", **arguments)
+            started.append(server)
+            if users:
+                server.add_users(*users)
+            return stack.enter_context(server)
+
+        yield start
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show the end of what the module's servers printed."""
+    report = yield
+    module = item.getparent(pytest.Module)
+    if report.failed and module is not None:
+        for server in module.stash.get(_SERVERS, []):
+            report.sections.append(("server output", server.told(lines=60)))
+    return report
