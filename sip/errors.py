@@ -117,18 +117,26 @@ class SipError(Exception):
 
 
 class BadRequest(SipError):
+    """The request is malformed (RFC 3261 §21.4.1); the reason names the fault."""
+
     default_status = 400
 
 
 class Unauthorized(SipError):
+    """Credentials are missing or wrong; the answer must carry WWW-Authenticate (RFC 3261 §22.2)."""
+
     default_status = 401
 
 
 class Forbidden(SipError):
+    """Understood and refused; trying again does not help (RFC 3261 §21.4.4)."""
+
     default_status = 403
 
 
 class NotFound(SipError):
+    """The user does not exist in this domain (RFC 3261 §21.4.5)."""
+
     default_status = 404
 
 
@@ -139,10 +147,14 @@ class MethodNotAllowed(SipError):
 
 
 class NotAcceptable(SipError):
+    """No acceptable body can be made (RFC 3261 §21.4.7)."""
+
     default_status = 406
 
 
 class ProxyAuthRequired(SipError):
+    """As 401, asked for by a proxy; the answer must carry Proxy-Authenticate (RFC 3261 §22.3)."""
+
     default_status = 407
 
 
@@ -153,6 +165,8 @@ class ConditionalRequestFailed(SipError):
 
 
 class EntityTooLarge(SipError):
+    """The body is larger than we take (RFC 3261 §21.4.11)."""
+
     default_status = 413
 
 
@@ -163,6 +177,8 @@ class UnsupportedMediaType(SipError):
 
 
 class UnsupportedUriScheme(SipError):
+    """The scheme of the Request-URI is unknown here (RFC 3261 §8.2.2.1)."""
+
     default_status = 416
 
 
@@ -185,26 +201,38 @@ class IntervalTooBrief(SipError):
 
 
 class TemporarilyUnavailable(SipError):
+    """The user exists but cannot be reached now (RFC 3261 §21.4.18)."""
+
     default_status = 480
 
 
 class NoSuchCall(SipError):
+    """No dialog or transaction matches (RFC 3261 §21.4.19)."""
+
     default_status = 481
 
 
 class LoopDetected(SipError):
+    """The request has been here before, unchanged (RFC 3261 §16.3 step 4)."""
+
     default_status = 482
 
 
 class TooManyHops(SipError):
+    """Max-Forwards has run out (RFC 3261 §16.3 step 3)."""
+
     default_status = 483
 
 
 class AddressIncomplete(SipError):
+    """The Request-URI is not complete (RFC 3261 §21.4.22)."""
+
     default_status = 484
 
 
 class NotAcceptableHere(SipError):
+    """What the body asks for is not possible here (RFC 3261 §21.4.26)."""
+
     default_status = 488
 
 
@@ -215,18 +243,26 @@ class BadEvent(SipError):
 
 
 class ServerInternalError(SipError):
+    """Something here went wrong (RFC 3261 §21.5.1)."""
+
     default_status = 500
 
 
 class NotImplementedMethod(SipError):
+    """The method is unknown here (RFC 3261 §21.5.2)."""
+
     default_status = 501
 
 
 class ServiceUnavailable(SipError):
+    """Overload or maintenance; the answer may carry Retry-After (RFC 3261 §21.5.4)."""
+
     default_status = 503
 
 
 class VersionNotSupported(SipError):
+    """The SIP version is not 2.0 (RFC 3261 §21.5.6)."""
+
     default_status = 505
 
 

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import IPv6Address
 
 from sip.errors import BadRequest
 
 _USER = r"(?:[A-Za-z0-9\-_.!~*'()&=+$,;?/#\x80-\U0010ffff]++|%[0-9A-Fa-f]{2})*+"
-_PASSWORD = r"(?:[A-Za-z0-9\-_.!~*'()&=+$,\x80-\U0010ffff]++|%[0-9A-Fa-f]{2})*+"
+_BEHIND_COLON = r"(?:[A-Za-z0-9\-_.!~*'()&=+$,\x80-\U0010ffff]++|%[0-9A-Fa-f]{2})*+"
 _SIP = re.compile(
-    rf"(?:({_USER})(?::({_PASSWORD}))?+@)?+"
+    rf"(?:({_USER})(?::({_BEHIND_COLON}))?+@)?+"
     r"(?:([A-Za-z0-9\-_.]++)|\[([0-9A-Fa-f:.]++)\])"
     r"(?::([0-9]{1,5}+))?+"
     r"((?:;[^;?@\s<>\"\x00-\x1f\x7f]*+)*+)"
@@ -82,6 +83,7 @@ class TelUri:
 
     @property
     def scheme(self) -> str:
+        """Always "tel"."""
         return "tel"
 
     @property
@@ -102,6 +104,7 @@ class OtherUri:
 
     @property
     def aor(self) -> str:
+        """The URI as it is: nothing is known of its parts."""
         return self.text
 
     def __str__(self) -> str:
@@ -124,20 +127,34 @@ def parse_uri(text: str) -> AnyUri:
             if _OPAQUE.fullmatch(rest) is None:
                 raise BadRequest("Malformed URI")
             return OtherUri(scheme, text)
+    # Long texts are not worth remembering; they would let a stranger fill the memory.
+    parts = _remembered_parts(rest) if len(rest) <= 96 else _sip_parts(rest)
+    if parts is None:
+        raise BadRequest("Malformed SIP URI")
+    user, password, host, port, params_text, headers = parts
+    return Uri(scheme, user, password, host, port, _parse_params(params_text) if params_text else {}, headers)
+
+
+_Parts = tuple[str | None, str | None, str, int | None, str, str]
+
+
+def _sip_parts(rest: str) -> _Parts | None:
+    """User, password, host, port, parameters and headers of what follows the scheme; None when malformed."""
     match = _SIP.fullmatch(rest)
     if match is None:
-        raise BadRequest("Malformed SIP URI")
-    user, password, host, ipv6, port_text, params_text, headers = match.groups()
+        return None
+    user, password, host, ipv6, port_text, params, headers = match.groups()
     if ipv6 is not None:
         host = _ipv6(ipv6)
-    port = None
-    if port_text is not None:
-        port = int(port_text)
-        if port > 65535:
-            raise BadRequest("Malformed SIP URI: port out of range")
+    port = None if port_text is None else int(port_text)
+    if port is not None and port > 65535:
+        return None
     # "sip:@host" is seen for "no user"; the grammar has no empty user.
-    params = _parse_params(params_text) if params_text else {}
-    return Uri(scheme, user or None, password, host, port, params, headers or "")
+    return user or None, password, host, port, params, headers or ""
+
+
+_remembered_parts = lru_cache(maxsize=4096)(_sip_parts)
+"""From, To and Request-URI of a PUBLISH or REGISTER are mostly one and the same text."""
 
 
 def parse_host(text: str) -> tuple[str, int | None]:
@@ -182,7 +199,9 @@ def canonical_escapes(text: str) -> str:
     if text.isascii():
         return text
     return "".join(
-        char if char.isascii() else "".join(f"%{byte:02X}" for byte in char.encode("utf-8", "surrogateescape"))
+        char
+        if char.isascii()
+        else "".join(f"%{byte:02X}" for byte in char.encode("utf-8", "surrogateescape"))
         for char in text
     )
 

@@ -18,14 +18,16 @@ _AUTH_PARAM = re.compile(
 
 
 class AuthValue:
-    """Scheme as written, parameters (names in lower case, values unquoted), or the token68 instead of them."""
+    """Scheme as written; parameters (names in lower case, values unquoted), or a token68 instead."""
 
     __slots__ = ("params", "scheme", "token68")
 
     header: ClassVar[str] = "authentication"
     unquoted: ClassVar[frozenset[str]] = frozenset()
 
-    def __init__(self, scheme: str, params: Mapping[str, str] | None = None, token68: str | None = None) -> None:
+    def __init__(
+        self, scheme: str, params: Mapping[str, str] | None = None, token68: str | None = None
+    ) -> None:
         self.scheme = scheme
         self.params: dict[str, str] = {name.lower(): value for name, value in (params or {}).items()}
         self.token68 = token68
@@ -62,7 +64,9 @@ class AuthValue:
         if self.token68 is not None:
             return f"{self.scheme} {self.token68}"
         parts = (
-            f"{name}={value}" if name in self.unquoted and TOKEN.fullmatch(value) else f"{name}={quote(value)}"
+            f"{name}={value}"
+            if name in self.unquoted and TOKEN.fullmatch(value)
+            else f"{name}={quote(value)}"
             for name, value in self.params.items()
         )
         return f"{self.scheme} {', '.join(parts)}".rstrip(" ")

@@ -34,7 +34,10 @@ class Contact(NameAddr):
 
     @property
     def expires(self) -> int | None:
-        """Seconds; None when not given, 3600 when malformed or too large (RFC 3261 §20.10, RFC 4475 §3.1.2.4)."""
+        """Seconds; None when not given, 3600 when malformed or too large.
+
+        RFC 3261 §20.10, RFC 4475 §3.1.2.4.
+        """
         text = self.params.get("expires")
         if text is None:
             return None if "expires" not in self.params else DEFAULT_EXPIRES

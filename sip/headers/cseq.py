@@ -7,8 +7,17 @@ from typing import NamedTuple, Self
 from sip.headers.grammar import TOKEN, malformed
 
 METHODS = frozenset(
-    "INVITE ACK BYE CANCEL OPTIONS REGISTER PRACK SUBSCRIBE NOTIFY PUBLISH INFO REFER MESSAGE UPDATE".split()
-)
+    (
+        "INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER",  # RFC 3261
+        "PRACK",  # RFC 3262
+        "SUBSCRIBE", "NOTIFY",  # RFC 6665
+        "UPDATE",  # RFC 3311
+        "MESSAGE",  # RFC 3428
+        "REFER",  # RFC 3515
+        "PUBLISH",  # RFC 3903
+        "INFO",  # RFC 6086
+    )
+)  # fmt: skip
 """Methods of the IANA registry; anything else is an extension that we do not know."""
 
 
@@ -21,6 +30,9 @@ class CSeq(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read the value.  Raises BadRequest, also for a number above 2**32-1 (RFC 4475 §3.1.2.4)."""
+        digits, _, method = text.partition(" ")
+        if method in METHODS and len(digits) < 10 and digits.isascii() and digits.isdigit():
+            return tuple.__new__(cls, (int(digits), method))
         parts = text.split()
         if len(parts) != 2:
             raise malformed("CSeq")
@@ -31,7 +43,7 @@ class CSeq(NamedTuple):
             digits = digits.lstrip("0") or "0"
         if len(digits) > 10 or (number := int(digits)) >= 2**32:
             raise malformed("CSeq", "number too large")
-        if method not in METHODS and TOKEN.fullmatch(method) is None:
+        if TOKEN.fullmatch(method) is None:
             raise malformed("CSeq", "method is not a token")
         return cls(number, method)
 

@@ -18,7 +18,6 @@ _ELEMENT = re.compile(r'(?:[^",<]++|"(?:[^"\\]++|\\.)*+"|<[^>]*+>)*+', re.DOTALL
 _QUOTED = re.compile(r'"((?:[^"\\]++|\\.)*+)"', re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _NEEDS_ESCAPE = re.compile(r'(["\\])')
-_SPECIAL = re.compile(r'[\s",<>\\]')
 _PARAM = re.compile(
     r';[ \t]*+([^\s;=",<>\\]++)[ \t]*+(?:=[ \t]*+(?:"((?:[^"\\]++|\\.)*+)"|([^\s;",<>\\]*+))[ \t]*+)?+',
     re.DOTALL,
@@ -79,7 +78,9 @@ def split_commas(text: str) -> list[str]:
         match = _ELEMENT.match(text, position)
         stop = position if match is None else match.end()
         if stop < end and text[stop] != ",":
-            raise BadRequest("Unterminated quoted string" if text[stop] == '"' else "Unterminated angle bracket")
+            raise BadRequest(
+                "Unterminated quoted string" if text[stop] == '"' else "Unterminated angle bracket"
+            )
         part = text[position:stop].strip(" \t")
         if part:
             parts.append(part)
@@ -102,12 +103,15 @@ def parse_params(text: str, header: str = "parameterised") -> dict[str, str | No
             return params
         if text[0] != ";":
             text = ";" + text
-    if _SPECIAL.search(text) is None:
+    if not ('"' in text or " " in text or "," in text or "<" in text or "\t" in text):
         for part in text[1:].split(";"):
             name, equals, value = part.partition("=")
-            if not name:
-                raise malformed(header, "empty parameter")
-            _put(params, name.lower(), value if equals else None, header)
+            name = name.lower()
+            if name in params:
+                _repeated(params, name, value if equals else None, header)
+            params[name] = value if equals else None
+        if "" in params:
+            raise malformed(header, "bad parameter")
         return params
     position, end = 0, len(text)
     while position < end:
@@ -115,18 +119,19 @@ def parse_params(text: str, header: str = "parameterised") -> dict[str, str | No
         if match is None:
             raise malformed(header, "bad parameter")
         name, quoted, plain = match.groups()
-        _put(params, name.lower(), plain if quoted is None else Quoted(unescape(quoted)), header)
+        name = name.lower()
+        held = plain if quoted is None else Quoted(unescape(quoted))
+        if name in params:
+            _repeated(params, name, held, header)
+        params[name] = held
         position = match.end()
     return params
 
 
-def _put(params: dict[str, str | None], name: str, value: str | None, header: str) -> None:
-    if name in params:
-        # RFC 3261 §7.3.1: a parameter appears once.  Saying the same twice harms nobody.
-        if params[name] != value:
-            raise malformed(header, "repeated parameter")
-        return
-    params[name] = value
+def _repeated(params: dict[str, str | None], name: str, value: str | None, header: str) -> None:
+    """RFC 3261 §7.3.1: a parameter appears once.  Saying the same twice harms nobody."""
+    if params[name] != value:
+        raise malformed(header, "repeated parameter")
 
 
 def render_params(params: Mapping[str, str | None]) -> str:

@@ -42,22 +42,8 @@ class NameAddr:
         """Read one value.  Raises BadRequest naming `header`."""
         left = text.find("<")
         display: str | None = None
-        quoted_at = text.find('"')
-        if quoted_at >= 0 and (left < 0 or quoted_at < left):
-            if text[:quoted_at].strip(" \t"):
-                raise malformed(header, "bad display name")
-            quoted = leading_quoted(text[quoted_at:])
-            if quoted is None:
-                raise malformed(header, "unterminated quoted string")
-            display, end = quoted
-            end += quoted_at
-            left = text.find("<", end)
-            if left < 0 or text[end:left].strip(" \t"):
-                raise malformed(header, "bad display name")
-        elif left > 0:
-            display = text[:left].strip(" \t") or None
-            if display is not None and _UNQUOTED_DISPLAY.fullmatch(display) is None:
-                raise malformed(header, "display name needs quotes")
+        if left:
+            display, left = _read_display(text, left, header)
         if left < 0:
             uri_text, semicolon, rest = text.partition(";")
             if "?" in uri_text or "," in uri_text:
@@ -77,7 +63,10 @@ class NameAddr:
         value = cls.__new__(cls)
         value.display = display
         value.uri_text = uri_text.strip(" \t")
-        value.params = parse_params(rest, header) if rest else {}
+        if rest[:5] == ";tag=" and rest[5:].replace("-", "").isalnum():
+            value.params = {"tag": rest[5:]}
+        else:
+            value.params = parse_params(rest, header) if rest else {}
         value._uri = None
         value._header = header
         if not value.uri_text:
@@ -97,6 +86,7 @@ class NameAddr:
 
     @property
     def tag(self) -> str | None:
+        """The tag parameter; None without one."""
         return self.params.get("tag")
 
     def __str__(self) -> str:
@@ -111,6 +101,34 @@ class NameAddr:
         return (self.display, self.uri_text, self.params) == (other.display, other.uri_text, other.params)
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def _read_display(text: str, left: int, header: str) -> tuple[str | None, int]:
+    """The display name before the "<" at `left` (-1: none), and where the "<" of the URI really is."""
+    quoted_at = text.find('"')
+    if not quoted_at and "\\" not in text:
+        # The usual quoted name needs no more than its two quotes.
+        end = text.find('"', 1) + 1
+        left = text.find("<", end) if end else -1
+        if left >= 0 and (left == end or text[end:left] == " "):
+            return text[1 : end - 1], left
+    if quoted_at < 0 or (0 <= left < quoted_at):
+        display = text[:left].strip(" \t") if left > 0 else ""
+        if display and _UNQUOTED_DISPLAY.fullmatch(display) is None:
+            raise malformed(header, "display name needs quotes")
+        return display or None, left
+    if left < 0 and ";" in text[:quoted_at]:
+        return None, left  # an addr-spec with a quoted parameter
+    if text[:quoted_at].strip(" \t"):
+        raise malformed(header, "bad display name")
+    quoted = leading_quoted(text[quoted_at:])
+    if quoted is None:
+        raise malformed(header, "unterminated quoted string")
+    end = quoted[1] + quoted_at
+    left = text.find("<", end)
+    if left < 0 or text[end:left].strip(" \t"):
+        raise malformed(header, "bad display name")
+    return quoted[0], left
 
 
 def _render_display(display: str | None) -> str:

@@ -83,15 +83,22 @@ KNOWN: dict[str, str] = _spellings()
 _BY_LOWER = {name.lower(): name for name in CANONICAL} | COMPACT
 
 
-@lru_cache(maxsize=2048)
 def canonical_name(name: str) -> str:
     """The one spelling of a header field name given in any case or compact form.
 
     Unknown names get capitals at word starts ("x-foo" -> "X-Foo"), so that case never tells two apart.
     Raises ValueError when the name is no token.
     """
+    # Long names are not worth remembering; they would let a stranger fill the memory.
+    return _remembered(name) if len(name) <= 48 else _canonical(name)
+
+
+def _canonical(name: str) -> str:
     bare = name.strip(" \t")
     if TOKEN.fullmatch(bare) is None:
         raise ValueError("header field name is not a token")
     lower = bare.lower()
     return _BY_LOWER.get(lower) or "-".join(part.capitalize() for part in lower.split("-"))
+
+
+_remembered = lru_cache(maxsize=1024)(_canonical)

@@ -6,13 +6,14 @@ import re
 from dataclasses import dataclass, field
 from typing import Self
 
-from sip.headers.grammar import TOKEN, malformed, parse_params, render_params
+from sip.headers.grammar import malformed, parse_params, render_params
 from sip.uri import parse_host
 
 _PROTOCOL = re.compile(
     r"([A-Za-z0-9\-.!%*_+`'~]++)\s*+/\s*+([A-Za-z0-9\-.!%*_+`'~]++)\s*+/\s*+([A-Za-z0-9\-.!%*_+`'~]++)\s++(\S.*+)"
 )
-_SIMPLE_HOST = re.compile(r"([A-Za-z0-9\-_.]++)(?::([0-9]{1,4}+))?+")
+_USUAL = {f"SIP/2.0/{name}": name for name in ("UDP", "TCP", "TLS", "SCTP", "WS", "WSS")}
+"""How nearly every Via begins; the others go the long way."""
 
 
 @dataclass(slots=True)
@@ -29,32 +30,28 @@ class Via:
     def parse(cls, text: str) -> Self:
         """Read one value.  Raises BadRequest."""
         head, semicolon, rest = text.partition(";")
-        protocol = "SIP/2.0"
-        if head[:8] == "SIP/2.0/":
-            transport, _, sent_by = head[8:].partition(" ")
-        else:
-            transport, sent_by = "", ""
-        if not transport.isalnum() or not sent_by:
-            match = _PROTOCOL.fullmatch(head)
-            if match is None:
-                raise malformed("Via")
-            name, version, transport, sent_by = match.groups()
-            protocol = f"{name.upper()}/{version}"
-        simple = _SIMPLE_HOST.fullmatch(sent_by)
-        port: int | None
-        if simple is not None:
-            host, port_text = simple.groups()
-            port = None if port_text is None else int(port_text)
-        else:
-            try:
-                host, port = parse_host(sent_by.strip(" \t"))
-            except ValueError as error:
-                raise malformed("Via", str(error)) from None
+        usual, _, sent_by = head.partition(" ")
+        transport = _USUAL.get(usual)
+        if transport is not None:
+            host, colon, digits = sent_by.partition(":")
+            if host.isascii() and host.replace(".", "").replace("-", "").isalnum():
+                port = _port(digits) if colon else None
+                if port != -1:
+                    return cls(transport, host, port, parse_params(semicolon + rest, "Via") if rest else {})
+        match = _PROTOCOL.fullmatch(head)
+        if match is None:
+            raise malformed("Via")
+        name, version, other, sent_by = match.groups()
+        try:
+            host, port = parse_host(sent_by.strip(" \t"))
+        except ValueError as error:
+            raise malformed("Via", str(error)) from None
         params = parse_params(semicolon + rest, "Via") if semicolon else {}
-        return cls(transport.upper(), host, port, params, protocol)
+        return cls(other.upper(), host, port, params, f"{name.upper()}/{version}")
 
     @property
     def branch(self) -> str | None:
+        """The transaction's name (RFC 3261 §8.1.1.7); None in requests of RFC 2543."""
         return self.params.get("branch")
 
     @property
@@ -84,6 +81,9 @@ class Via:
         return f"{self.protocol}/{self.transport} {self.sent_by}{render_params(self.params)}"
 
 
-def is_token(text: str) -> bool:
-    """Whether `text` can stand where the grammar asks for a token (a transport, a method)."""
-    return TOKEN.fullmatch(text) is not None
+def _port(digits: str) -> int:
+    """The port, or -1 where somebody has to look closer."""
+    if digits.isascii() and digits.isdigit() and len(digits) <= 5:
+        port = int(digits)
+        return port if port <= 65535 else -1
+    return -1

@@ -17,7 +17,9 @@ from sip.message.request import Request
 from sip.message.response import Response
 from sip.uri import OtherUri, Uri
 
-_SINGLE = ("Call-ID", "CSeq", "From", "To", "Max-Forwards", "Content-Type", "Event", "Expires", "SIP-If-Match")
+_SINGLE = frozenset(
+    ("Call-ID", "CSeq", "From", "To", "Max-Forwards", "Content-Type", "Event", "Expires", "SIP-If-Match")
+)
 """Header fields that a message has at most once (RFC 3261 §7.3.1; RFC 4475 §3.3.8)."""
 
 MAGIC_COOKIE = "z9hG4bK"
@@ -57,11 +59,9 @@ def check_response(response: Response) -> None:
 
 
 def _check_common(message: Message) -> None:
-    names = message._names
-    if len(set(names)) != len(names):
-        for name in _SINGLE:
-            if names.count(name) > 1:
-                raise BadRequest(f"Multiple {name} header fields")
+    for name in message._more:
+        if name in _SINGLE:
+            raise BadRequest(f"Multiple {name} header fields")
     if message.via.branch == MAGIC_COOKIE:
         # RFC 4475 §3.2.1
         raise BadRequest("Via branch without an identifier")

@@ -1,7 +1,8 @@
-"""What requests and responses share: header fields in order, a body, and typed values on demand.
+"""What requests and responses share: header fields, a body, and typed values on demand.
 
-RFC 3261 §7.3 and §7.4.  Header fields live in two parallel lists (canonical names and unfolded, stripped
-values): a look-up scans a dozen interned strings, and order and repetition come for free.
+RFC 3261 §7.3 and §7.4.  The first line of each header field name lives in one dictionary, in order of
+appearance; the rare further lines of the same name in a second one.  So a look-up costs what a dictionary
+costs.  Lines of different names that were interleaved come out side by side, which means the same (§7.3.1).
 """
 
 from __future__ import annotations
@@ -26,16 +27,16 @@ class Message:
     mandatory.  Names are taken in any case and compact form.
     """
 
-    __slots__ = ("_names", "_typed", "_values", "body")
+    __slots__ = ("_first", "_more", "_typed", "body")
 
-    _names: list[str]
-    _values: list[str]
+    _first: dict[str, str]
+    _more: dict[str, list[str]]
     _typed: dict[str, Any]
     body: bytes
 
     def __init__(self, headers: Iterable[tuple[str, str]] = (), body: bytes = b"") -> None:
-        self._names = []
-        self._values = []
+        self._first = {}
+        self._more = {}
         self._typed = {}
         self.body = body
         for name, value in headers:
@@ -45,16 +46,16 @@ class Message:
 
     def get(self, name: str) -> str | None:
         """The first value line of this name, unfolded and stripped; None without one."""
-        key = KNOWN.get(name) or canonical_name(name)
-        names = self._names
-        return self._values[names.index(key)] if key in names else None
+        value = self._first.get(KNOWN.get(name) or canonical_name(name))
+        return None if value is None else value.strip(" \t")
 
     def get_all(self, name: str) -> list[str]:
         """All value lines of this name, in order."""
         key = KNOWN.get(name) or canonical_name(name)
-        if key not in self._names:
+        first = self._first.get(key)
+        if first is None:
             return []
-        return [value for held, value in zip(self._names, self._values, strict=True) if held == key]
+        return [value.strip(" \t") for value in (first, *self._more.get(key, ()))]
 
     def values(self, name: str) -> list[str]:
         """All values of a list header, in order, whether on lines of their own or joined by commas.
@@ -70,75 +71,73 @@ class Message:
         return found
 
     def set(self, name: str, value: str) -> None:
-        """Make `value` the only one of this name, at the place of the first.  Raises ValueError: see `add`."""
+        """Make `value` the only one of this name, at the place of the first.  Raises ValueError as `add`."""
         key = KNOWN.get(name) or canonical_name(name)
-        value = safe_value(value)
-        if key not in self._names:
-            self._names.append(key)
-            self._values.append(value)
-            self._forget(key)
-            return
-        index = self._names.index(key)
-        if self._names.count(key) > 1:
-            self._drop(key)
-            self._names.insert(index, key)
-            self._values.insert(index, value)
-        else:
-            self._values[index] = value
+        self._first[key] = safe_value(value)
+        self._more.pop(key, None)
         self._forget(key)
 
     def add(self, name: str, value: str) -> None:
-        """Append a header field.
+        """Append a header field line.
 
         Raises ValueError for a name that is no token, and for CR, LF or NUL in the value: nobody may smuggle
         a header field through a value.
         """
         key = KNOWN.get(name) or canonical_name(name)
         value = safe_value(value)
-        self._names.append(key)
-        self._values.append(value)
+        if key in self._first:
+            self._more.setdefault(key, []).append(value)
+        else:
+            self._first[key] = value
         self._forget(key)
 
     def prepend(self, name: str, value: str) -> None:
-        """Put a header field before the first of its name, or on top of the message.  Raises ValueError."""
+        """Put a line before the first of its name, or on top of the message.  Raises ValueError as `add`."""
         key = KNOWN.get(name) or canonical_name(name)
         value = safe_value(value)
-        index = self._names.index(key) if key in self._names else 0
-        self._names.insert(index, key)
-        self._values.insert(index, value)
+        if key in self._first:
+            self._more.setdefault(key, []).insert(0, self._first[key])
+            self._first[key] = value
+        else:
+            self._first = {key: value, **self._first}
         self._forget(key)
 
     def remove(self, name: str) -> None:
-        """Remove every header field of this name."""
+        """Remove every header field line of this name."""
         key = KNOWN.get(name) or canonical_name(name)
-        if key in self._names:
-            self._drop(key)
-            self._forget(key)
+        self._first.pop(key, None)
+        self._more.pop(key, None)
+        self._forget(key)
 
     def remove_first(self, name: str) -> None:
         """Remove the first value of this name; those joined to it by commas stay.  Raises BadRequest."""
         key = KNOWN.get(name) or canonical_name(name)
-        if key not in self._names:
+        line = self._first.get(key)
+        if line is None:
             return
-        index = self._names.index(key)
-        rest = _split(self._values[index], key)[1:] if "," in self._values[index] else []
+        rest = _split(line, key)[1:] if "," in line else []
+        more = self._more.get(key)
         if rest:
-            self._values[index] = ", ".join(rest)
+            self._first[key] = ", ".join(rest)
+        elif more:
+            self._first[key] = more.pop(0)
+            if not more:
+                del self._more[key]
         else:
-            del self._names[index], self._values[index]
+            del self._first[key]
         self._forget(key)
 
     def items(self) -> Iterator[tuple[str, str]]:
-        """(canonical name, value) of every header field line, in order."""
-        return zip(self._names, self._values, strict=True)
+        """(canonical name, value) of every header field line; lines of one name stand together."""
+        more = self._more
+        for name, value in self._first.items():
+            yield name, value.strip(" \t")
+            if more:
+                for further in more.get(name, ()):
+                    yield name, further.strip(" \t")
 
     def __contains__(self, name: str) -> bool:
-        return (KNOWN.get(name) or canonical_name(name)) in self._names
-
-    def _drop(self, key: str) -> None:
-        kept = [(name, value) for name, value in self.items() if name != key]
-        self._names = [name for name, _ in kept]
-        self._values = [value for _, value in kept]
+        return (KNOWN.get(name) or canonical_name(name)) in self._first
 
     def _forget(self, key: str) -> None:
         typed = self._typed
@@ -147,10 +146,10 @@ class Message:
             typed.pop(key + LIST_SUFFIX, None)
 
     def _mandatory(self, key: str) -> str:
-        names = self._names
-        if key not in names:
+        value = self._first.get(key)
+        if value is None:
             raise BadRequest(f"Missing {key} header field")
-        value = self._values[names.index(key)]
+        value = value.strip(" \t")
         if not value:
             raise BadRequest(f"Empty {key} header field")
         return value
@@ -183,6 +182,7 @@ class Message:
 
     @property
     def from_(self) -> NameAddr:
+        """The From value."""
         found: NameAddr | None = self._typed.get("From")
         if found is None:
             found = self._typed["From"] = NameAddr.parse(self._mandatory("From"), "From")
@@ -202,10 +202,12 @@ class Message:
 
     @property
     def call_id(self) -> str:
+        """The Call-ID."""
         return self._mandatory("Call-ID")
 
     @property
     def cseq(self) -> CSeq:
+        """The CSeq value."""
         found: CSeq | None = self._typed.get("CSeq")
         if found is None:
             found = self._typed["CSeq"] = CSeq.parse(self._mandatory("CSeq"))
@@ -246,6 +248,7 @@ class Message:
 
     @property
     def content_type(self) -> MediaType | None:
+        """The Content-Type; None without one."""
         found: MediaType | None = self._typed.get("Content-Type")
         if found is None:
             text = self.get("Content-Type")
@@ -256,6 +259,7 @@ class Message:
 
     @property
     def event(self) -> Event | None:
+        """The Event value; None without one."""
         found: Event | None = self._typed.get("Event")
         if found is None:
             text = self.get("Event")
@@ -266,10 +270,12 @@ class Message:
 
     @property
     def routes(self) -> list[NameAddr]:
+        """All Route values, topmost first."""
         return self._addresses("Route", "Route*")
 
     @property
     def record_routes(self) -> list[NameAddr]:
+        """All Record-Route values, topmost first."""
         return self._addresses("Record-Route", "Record-Route*")
 
     def _addresses(self, name: str, slot: str) -> list[NameAddr]:
@@ -282,27 +288,27 @@ class Message:
 
     @property
     def start_line(self) -> str:
+        """Request-Line or Status-Line, without its CRLF."""
         raise NotImplementedError
 
     def render(self) -> bytes:
         """The bytes of the message; Content-Length is always there and always true (RFC 3261 §18.3)."""
-        names, body = self._names, self.body
-        lines = [f"{name}: {value}" for name, value in zip(names, self._values, strict=True)]
-        length = f"Content-Length: {len(body)}"
-        if "Content-Length" in names:
-            lines[names.index("Content-Length")] = length
-            if names.count("Content-Length") > 1:
-                lines = _only_first_length(names, lines)
+        first = self._first
+        length = str(len(self.body))
+        if first.get("Content-Length") != length:
+            first["Content-Length"] = length
+        if self._more:
+            self._more.pop("Content-Length", None)
+            head = "\r\n".join([f"{name}: {value}" for name, value in self.items()])
         else:
-            lines.append(length)
-        head = "\r\n".join(lines)
-        return f"{self.start_line}\r\n{head}\r\n\r\n".encode("utf-8", "surrogateescape") + body
+            head = "\r\n".join([f"{name}: {value}" for name, value in first.items()])
+        return f"{self.start_line}\r\n{head}\r\n\r\n".encode("utf-8", "surrogateescape") + self.body
 
     def copy(self) -> Self:
         """An independent copy: what is done to one leaves the other alone."""
         twin = type(self).__new__(type(self))
-        twin._names = self._names.copy()
-        twin._values = self._values.copy()
+        twin._first = self._first.copy()
+        twin._more = {name: values.copy() for name, values in self._more.items()}
         twin._typed = {}
         twin.body = self.body
         return twin
@@ -333,12 +339,3 @@ def _split(line: str, header: str) -> list[str]:
         return split_commas(line)
     except BadRequest as error:
         raise malformed(header, error.reason.lower()) from None
-
-
-def _only_first_length(names: list[str], lines: list[str]) -> list[str]:
-    first = names.index("Content-Length")
-    return [
-        line
-        for index, (name, line) in enumerate(zip(names, lines, strict=True))
-        if index == first or name != "Content-Length"
-    ]

@@ -20,8 +20,6 @@ _FOLD = re.compile(r"\r\n[ \t]++")
 _VERSION = re.compile(r"SIP/[0-9]++\.[0-9]++", re.IGNORECASE)
 _BARE = re.compile(r"\r(?!\n)|(?<!\r)\n")
 
-BARE_LINE_END = "Bare CR or LF in the message head"
-
 
 def parse(data: bytes) -> Request | Response:
     """The message in a datagram, a frame, or what a `StreamFramer` cut out.
@@ -48,54 +46,66 @@ def parse_head(head: bytes, body: bytes, fault: str | None = None) -> Request | 
     breaks = len(lines) - 1
     if text.count("\n") != breaks or text.count("\r") != breaks:
         # Elements that disagree on what ends a line can be made to see different messages.
-        fault = fault or BARE_LINE_END
-        lines = [line for line in lines if _BARE.search(line) is None]
-        if not lines:
-            raise ParseError(fault)
-    names: list[str] = []
-    values: list[str] = []
+        fault = fault or "Bare CR or LF in the message head"
+        lines = [line for line in lines if _BARE.search(line) is None] or [""]
+    start = lines.pop(0)
+    first: dict[str, str] = {}
+    more: dict[str, list[str]] = {}
     known = KNOWN
-    start = ""
-    for index, line in enumerate(lines):
-        if not index:
-            start = line
-            continue
-        name, separator, value = line.partition(": ")
-        key = known.get(name)
-        if key is None or not separator:
-            if line.startswith((" ", "\t")):
-                return parse_head(_unfolded(head), body, fault or _leading_fold(index))
-            name, separator, value = line.partition(":")
-            try:
-                key = canonical_name(name)
-            except ValueError:
-                separator = ""
-            if key is None or not separator:
-                fault = fault or "Malformed header field line"
-                continue
-            value = value.strip(" \t")
-        names.append(key)
-        values.append(value)
-    if "  " in text or " \r\n" in text or "\t" in text or text.endswith(" "):
-        values = [value.strip(" \t") for value in values]
-    lengths = names.count("Content-Length")
-    if lengths:
-        fault, body = _cut(names, values, lengths, body, fault)
-    return _message(start, names, values, body, fault)
+    try:
+        for line in lines:
+            name, value = line.split(": ", 1)
+            first[known[name]] = value
+    except (KeyError, ValueError):
+        first.clear()
+    if len(first) != len(lines):
+        # Something unusual: a repeated, unknown, folded or malformed line.
+        if any(line.startswith((" ", "\t")) for line in lines):
+            return parse_head(_unfolded(text), body, fault or _folded_start(lines))
+        first, more, complaint = _fields(lines)
+        fault = fault or complaint
+    length = first.get("Content-Length")
+    if length is not None and (length != str(len(body)) or "Content-Length" in more):
+        fault, body = _cut([length, *more.get("Content-Length", ())], body, fault)
+    return _message(start, first, more, body, fault)
+
+
+def _fields(lines: list[str]) -> tuple[dict[str, str], dict[str, list[str]], str | None]:
+    """First lines and further lines by name, and what is wrong with one of them."""
+    first: dict[str, str] = {}
+    more: dict[str, list[str]] = {}
+    fault = None
+    for line in lines:
+        name, colon, value = line.partition(":")
+        try:
+            key = KNOWN.get(name) or canonical_name(name)
+        except ValueError:
+            colon = ""
+        if not colon:
+            fault = "Malformed header field line"
+        elif key in first:
+            more.setdefault(key, []).append(value)
+        else:
+            first[key] = value
+    return first, more, fault
+
+
+def _folded_start(lines: list[str]) -> str | None:
+    return "Folded start line" if lines[0].startswith((" ", "\t")) else None
 
 
 def _message(
-    start: str, names: list[str], values: list[str], body: bytes, fault: str | None
+    start: str, first: dict[str, str], more: dict[str, list[str]], body: bytes, fault: str | None
 ) -> Request | Response:
     if start.endswith(" SIP/2.0"):
         method, _, uri = start[:-8].partition(" ")
         version = "SIP/2.0"
     elif start[:4].upper() == "SIP/":
-        return _response(start, names, values, body, fault)
+        return _response(start, first, more, body, fault)
     else:
         method, uri, version = "", "", ""
     if not uri or " " in uri or "\t" in uri:
-        # RFC 4475 §3.1.2.9 and §3.1.2.10: more spaces than one are ignored, within the URI (§3.1.2.8) refused.
+        # RFC 4475 §3.1.2.9 and §3.1.2.10: extra spaces are ignored, within the URI (§3.1.2.8) refused.
         parts = start.split()
         if len(parts) < 3 or _VERSION.fullmatch(parts[-1]) is None:
             raise ParseError("Malformed start line")
@@ -104,15 +114,15 @@ def _message(
             fault = "Whitespace in the Request-URI"
     if method not in METHODS and TOKEN.fullmatch(method) is None:
         raise ParseError("Malformed start line: method is not a token")
-    request = build_request(method, uri, version, names, values, body)
-    if fault is not None:
-        answerable = method != "ACK" and "Via" in names
+    request = build_request(method, uri, version, first, more, body)
+    if fault:
+        answerable = method != "ACK" and "Via" in first
         raise ParseError(fault, partial=request if answerable else None)
     return request
 
 
 def _response(
-    start: str, names: list[str], values: list[str], body: bytes, fault: str | None
+    start: str, first: dict[str, str], more: dict[str, list[str]], body: bytes, fault: str | None
 ) -> Response:
     version, _, rest = start.partition(" ")
     code, _, reason = rest.partition(" ")
@@ -121,20 +131,16 @@ def _response(
     status = int(code)
     if not 100 <= status <= 699:
         raise ParseError("Status code out of range")
-    if fault is not None:
+    if fault:
         raise ParseError(fault)
-    return build_response(status, reason.strip(" \t"), version.upper(), names, values, body)
+    return build_response(status, reason.strip(" \t"), version.upper(), first, more, body)
 
 
-def _cut(
-    names: list[str], values: list[str], lengths: int, body: bytes, fault: str | None
-) -> tuple[str | None, bytes]:
+def _cut(stated: list[str], body: bytes, fault: str | None) -> tuple[str | None, bytes]:
     """Cut the body to Content-Length; the fault if that cannot be done (RFC 3261 §18.3)."""
-    digits = values[names.index("Content-Length")]
-    if lengths > 1:
-        stated = {value for name, value in zip(names, values, strict=True) if name == "Content-Length"}
-        if len(stated) > 1:
-            return fault or "Conflicting Content-Length header fields", body
+    digits = stated[0].strip(" \t")
+    if any(value.strip(" \t") != digits for value in stated):
+        return fault or "Conflicting Content-Length header fields", body
     if not (digits.isascii() and digits.isdigit()):
         return fault or "Malformed Content-Length header field", body
     digits = digits if len(digits) <= 10 else digits.lstrip("0")[:11] or "0"
@@ -146,10 +152,6 @@ def _cut(
     return fault or "Content-Length larger than the message", body
 
 
-def _unfolded(head: bytes) -> bytes:
+def _unfolded(text: str) -> bytes:
     """Continuation lines joined to the lines that they continue (RFC 3261 §7.3.1)."""
-    return _FOLD.sub(" ", head.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
-
-
-def _leading_fold(index: int) -> str | None:
-    return "Folded start line" if index == 1 else None
+    return _FOLD.sub(" ", text).encode("utf-8", "surrogateescape")

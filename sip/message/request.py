@@ -64,6 +64,7 @@ class Request(Message):
 
     @property
     def uri_text(self) -> str:
+        """The Request-URI as written."""
         return self._uri_text
 
     @uri_text.setter
@@ -72,9 +73,11 @@ class Request(Message):
 
     @property
     def start_line(self) -> str:
+        """The line as we send it."""
         return f"{self.method} {self._uri_text} SIP/2.0"
 
     def copy(self) -> Self:
+        """An independent copy."""
         twin = super().copy()
         twin.method = self.method
         twin.version = self.version
@@ -91,7 +94,7 @@ class Request(Message):
 
 
 def build_request(
-    method: str, uri_text: str, version: str, names: list[str], values: list[str], body: bytes
+    method: str, uri_text: str, version: str, first: dict[str, str], more: dict[str, list[str]], body: bytes
 ) -> Request:
     """A request from parts that the parser has looked at already."""
     request = Request.__new__(Request)
@@ -99,8 +102,8 @@ def build_request(
     request.version = version
     request._uri_text = uri_text
     request._uri = None
-    request._names = names
-    request._values = values
+    request._first = first
+    request._more = more
     request._typed = {}
     request.body = body
     return request

@@ -11,7 +11,7 @@ from sip.headers import NameAddr
 from sip.message.message import Message
 from sip.message.request import Request
 
-_COPIED_ONCE = frozenset({"From", "To", "Call-ID", "CSeq"})
+_COPIED = ("Via", "From", "To", "Call-ID", "CSeq")
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udbff]")
 
 
@@ -70,9 +70,11 @@ class Response(Message):
 
     @property
     def start_line(self) -> str:
+        """The line as we send it."""
         return f"SIP/2.0 {self.status} {self.reason}"
 
     def copy(self) -> Self:
+        """An independent copy."""
         twin = super().copy()
         twin.status = self.status
         twin.reason = self.reason
@@ -102,15 +104,18 @@ def answer(
     save of a broken request too: what is missing there is missing here.
     """
     response = Response(status, reason, (), body)
-    names, values = response._names, response._values
-    for name, value in request.items():
-        if name == "Via" or (name == "Timestamp" and status == 100):
-            names.append(name)
-            values.append(value)
-        elif name in _COPIED_ONCE and name not in names:
-            names.append(name)
-            tagging = name == "To" and to_tag is not None and status != 100
-            values.append(_tagged(request, value, to_tag) if tagging else value)
+    theirs, ours = request._first, response._first
+    for name in _COPIED:
+        value = theirs.get(name)
+        if value is not None:
+            ours[name] = value
+    if "Via" in request._more:
+        response._more["Via"] = request._more["Via"].copy()
+    if status == 100:
+        if "Timestamp" in theirs:
+            ours["Timestamp"] = theirs["Timestamp"]
+    elif to_tag is not None and "To" in ours:
+        ours["To"] = _tagged(request, ours["To"], to_tag)
     for name, value in headers:
         response.add(name, value)
     return response
@@ -122,21 +127,21 @@ def safe_reason(reason: str) -> str:
 
 
 def build_response(
-    status: int, reason: str, version: str, names: list[str], values: list[str], body: bytes
+    status: int, reason: str, version: str, first: dict[str, str], more: dict[str, list[str]], body: bytes
 ) -> Response:
     """A response from parts that the parser has looked at already."""
     response = Response.__new__(Response)
     response.status = status
     response.reason = reason
     response.version = version
-    response._names = names
-    response._values = values
+    response._first = first
+    response._more = more
     response._typed = {}
     response.body = body
     return response
 
 
-def _tagged(request: Request, value: str, tag: str | None) -> str:
+def _tagged(request: Request, value: str, tag: str) -> str:
     try:
         present = request.to.tag is not None
     except BadRequest:
