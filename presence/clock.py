@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
@@ -23,7 +22,7 @@ class WheelDriver:
     ) -> None:
         self._timers = timers
         self._now = now
-        self._loop: LoopingCall[Any] = LoopingCall(self.look)
+        self._loop = LoopingCall(self.look)
         self._loop.clock = reactor
 
     def start(self) -> None:

@@ -175,11 +175,12 @@ class Server:
             self._reactor, port, interface=host
         )
         try:
-            parts.http = await endpoint.listen(site)
+            parts.http = await endpoint.listen(site)  # type: ignore[no-untyped-call]
         except CannotListenError as error:
             reason = getattr(error.socketError, "strerror", None) or error.socketError
             raise ListenError(f"cannot listen on http {shown}:{port}: {str(reason).lower()}") from None
-        parts.http_port = parts.http.getHost().port
+        bound: Any = parts.http.getHost()
+        parts.http_port = bound.port
         return f"listening http {shown}:{parts.http_port}"
 
     def _run_file(self, parts: _Parts) -> RunFile:

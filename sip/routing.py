@@ -15,6 +15,22 @@ from sip.headers import NameAddr
 from sip.transport.flow import Flow
 from sip.uri import OtherUri, TelUri, Uri, parse_uri
 
+INNER_NETWORKS = tuple(
+    ipaddress.ip_network(text)
+    for text in (
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "100.64.0.0/10",
+        "169.254.0.0/16",
+        "127.0.0.0/8",
+        "fc00::/7",
+        "fe80::/10",
+        "::1/128",
+    )
+)
+"""Addresses that mean something only where they are used (RFC 1918, 3927, 6598, 4193, 4291)."""
+
 DEFAULT_PORTS = {"UDP": 5060, "TCP": 5060, "TLS": 5061, "WS": 80, "WSS": 443}
 
 
@@ -53,9 +69,11 @@ def _is_peer(uri: Uri, flow: Flow) -> bool:
 
 
 def _is_translated(uri: Uri, flow: Flow) -> bool:
-    """True if `uri` names a numeric address that is not the one its packets come from."""
+    """True if `uri` names an address of somebody's inner network that its packets do not come from."""
     try:
         address = ipaddress.ip_address(uri.host)
     except ValueError:
         return False
-    return address != ipaddress.ip_address(flow.remote[0])
+    if address == ipaddress.ip_address(flow.remote[0]):
+        return False
+    return any(address in network for network in INNER_NETWORKS)

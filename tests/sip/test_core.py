@@ -207,7 +207,6 @@ class TestWhoAsks:
 class TestForwarding:
     def registered(self, house: House) -> FakeFlow:
         phone = house.network.at("203.0.113.20")
-        assert house.ask(REGISTER, phone).status == 401
         assert house.ask(REGISTER).status == 200
         return phone
 
@@ -280,10 +279,11 @@ class TestForwarding:
         invite = phone.messages[0]
         house.answer(invite, 180, phone)
         cancel = INVITE.replace("INVITE", "CANCEL")
-        assert house.ask(cancel).status in (200, 487)
-        assert "CANCEL" in phone.methods
+        house.peer.take()
+        assert house.ask(cancel).status == 200
+        assert phone.methods == ["INVITE", "CANCEL"]
         house.answer(invite, 487, phone)
-        assert sorted(house.peer.statuses)[-2:] == [200, 487] or 487 in house.peer.statuses
+        assert house.peer.statuses == [200, 487]
 
     def test_a_cancel_of_nothing_is_481(self, house: House) -> None:
         assert house.ask(INVITE.replace("INVITE", "CANCEL")).status == 481
