@@ -42,9 +42,8 @@ class Snapshot:
         what = KINDS[kind]
         width = len(what.key)
         statement = select(what.table).order_by(*what.table.primary_key.columns)
-        result = self._connection.execution_options(yield_per=_FETCH).execute(statement)
-        for partition in result.partitions():
-            for row in partition:
+        with self._connection.execute(statement, execution_options={"yield_per": _FETCH}) as result:
+            for row in result:
                 values = original(tuple(row))
                 yield values[:width], values[width:]
 

@@ -40,9 +40,10 @@ def read_users(connection: Connection, aors: Sequence[str] | None = None) -> Ite
     others: dict[str, tuple[str, ...]] = {}
     for aor, alias in connection.execute(aliases):
         others[aor] = (*others.get(aor, ()), alias)
-    result = connection.execution_options(yield_per=_FETCH).execute(users)
-    for aor, display_name, created_at, *ha1 in result:
-        yield User(aor, display_name, created_at, Credentials(*ha1), others.get(aor, ()))
+    # Closed even if the reader stops half-way: PostgreSQL streams through a cursor on the server.
+    with connection.execute(users, execution_options={"yield_per": _FETCH}) as result:
+        for aor, display_name, created_at, *ha1 in result:
+            yield User(aor, display_name, created_at, Credentials(*ha1), others.get(aor, ()))
 
 
 def user_values(user: User) -> dict[str, object]:

@@ -7,6 +7,7 @@ it costs microseconds.  PostgreSQL: a connection that LISTENs, watched by the re
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
@@ -126,7 +127,9 @@ class Listener:
             connection.close()
             return
         self._connection = connection
-        self._descriptor = connection.fileno()
+        # A duplicate: libpq closes its own when the server goes, behind the back of the reactor, and its
+        # number may be somebody else's before we notice.
+        self._descriptor = os.dup(connection.fileno())
         self._reactor.addReader(self)
         # What was committed before LISTEN was heard.
         self._on_sign()
@@ -134,9 +137,7 @@ class Listener:
     def _not_connected(self, failure: Failure) -> None:
         failure.trap(SQLAlchemyError, self._driver_error)
         if not self._stopped:
-            log.warning(
-                "outbox.not_listening", extra={"reason": " ".join(failure.getErrorMessage().split())}
-            )
+            log.warning("outbox.not_listening", extra={"reason": " ".join(failure.getErrorMessage().split())})
             self._retry = self._reactor.callLater(self._retry_after, self.start)
 
     @property
@@ -147,6 +148,7 @@ class Listener:
     def _drop(self) -> None:
         if self._connection is not None:
             self._reactor.removeReader(self)
+            os.close(self._descriptor)
             self._connection.close()
             self._connection = None
 

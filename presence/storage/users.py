@@ -83,7 +83,7 @@ class SqlUserRepository:
     def get(self, aor: str) -> User | None:
         """The user, None if there is none (an alias is not looked up)."""
         with self._database.reading() as connection:
-            return next(read_users(connection, [aor]), None)
+            return next(iter([*read_users(connection, [aor])]), None)
 
     def list(self) -> Iterator[User]:
         """All, in the order of their AORs, as of one moment."""

@@ -1,7 +1,8 @@
 """The journal as the server uses it: a queue, batches, answers (`sip.ports.Journal`).
 
-While nothing is under way a write is sent at once; while a batch is under way writes collect, and the answer
-sends them off together: the busier the server, the larger the groups, without a timer.
+While nothing is under way, what one turn of the reactor writes is sent at its end; while a batch is under way
+writes collect, and the answer sends them off together: the busier the server, the larger the groups.  To
+linger longer was measured and gains nothing; to send the first write of a turn alone costs half as much more.
 
 What can go wrong, and what happens then:
 
@@ -53,7 +54,7 @@ class JournalSettings:
     """Records per transaction (a single write may have more, it is never split)."""
 
     linger: float = 0.0
-    """How long a batch that is not full waits for more."""
+    """How long a batch that is not full waits for more; 0: until the end of this turn of the reactor."""
 
     lock_timeout: float = 3.0
     """How long the writer waits for another process that writes (SQLite) or locks (PostgreSQL)."""
@@ -155,7 +156,7 @@ class JournalClient:
         self._ticker = LoopingCall(self._tick)
         self._ticker.clock = reactor
         self._started: Deferred[None] | None = None
-        self._stopping: Deferred[None] | None = None
+        self._stopping: list[Deferred[None]] = []
         self._stopped = False
         self.failure: str | None = "the journal has not been started"
         """Why the journal does not work now, one line; None while it does."""
@@ -192,7 +193,8 @@ class JournalClient:
         if self._stopped or self._ticker.running is False:
             self._stopped = True
             return succeed(None)
-        self._stopping = stopping = Deferred[None]()
+        stopping = Deferred[None]()
+        self._stopping.append(stopping)
         if self._restart is not None and self._waiting:
             # Whoever stops does not wait for a polite moment.
             self._restart.cancel()
@@ -226,9 +228,8 @@ class JournalClient:
     # -- batches out
 
     def _send_soon(self) -> None:
-        linger = self._settings.linger
-        if linger > 0 and len(self._waiting) < self._settings.max_records and self._stopping is None:
-            self._linger = self._reactor.callLater(linger, self._lingered)
+        if len(self._waiting) < self._settings.max_records and not self._stopping:
+            self._linger = self._reactor.callLater(self._settings.linger, self._lingered)
         else:
             self._send()
 
@@ -258,7 +259,7 @@ class JournalClient:
         if self._waiting:
             if self._ready and self._linger is None:
                 self._send_soon()
-        elif self._stopping is not None:
+        elif self._stopping:
             self._end()
 
     # -- answers in
@@ -267,8 +268,8 @@ class JournalClient:
         number, failure, refusals, seconds = answer
         self._heard_at = self._clock()
         if number == 0:
-            self._settle(failure)
             self._ready = True
+            self._settle(failure)
             self._proceed()
             return
         batch = self._batch
@@ -387,7 +388,7 @@ class JournalClient:
         expired: list[Pending] = []
         while self._waiting and self._waiting[0][2] <= before:
             expired.append(self._waiting.popleft())
-        self._fail(expired, self.failure or "the journal is overloaded")
+        self._fail(expired, self.failure or f"not stored within {self._settings.deadline:g} seconds")
         self._proceed()
 
     def _end(self) -> None:
@@ -405,9 +406,12 @@ class JournalClient:
 
     def _finish(self) -> None:
         self.failure = "the journal has been stopped"
-        stopping, self._stopping = self._stopping, None
-        if stopping is not None:
+        started, self._started = self._started, None
+        if started is not None:
+            started.errback(JournalError(self.failure))
+        for stopping in self._stopping:
             stopping.callback(None)
+        self._stopping.clear()
 
 
 def _call(done: Done, error: JournalError | None) -> None:

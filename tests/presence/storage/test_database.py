@@ -17,7 +17,12 @@ from sqlalchemy import insert, text
 
 from presence.storage.database import Database, load, open_database
 from presence.storage.engine import normalise
-from presence.storage.errors import DatabaseNotMigrated, DatabaseTooNew, DatabaseUnavailable, DatabaseUnsupported
+from presence.storage.errors import (
+    DatabaseNotMigrated,
+    DatabaseTooNew,
+    DatabaseUnavailable,
+    DatabaseUnsupported,
+)
 from presence.storage.kinds import KINDS, original, storable
 from presence.storage.migrate import check_revision, upgrade
 from presence.storage.models import Base, Binding, Outbox
@@ -33,9 +38,11 @@ CONTRACT = {
     "publication": ("id", "package aor etag expires_at content_type body source published_at"),
     "subscription": (
         "id",
-        "package event_id aor watcher call_id local_tag remote_tag local_uri remote_uri remote_target routes "
-        "local_cseq remote_cseq accept expires_at flow state reason user_agent filter_type filter created_at "
-        "version",
+        (
+            "package event_id aor watcher call_id local_tag remote_tag local_uri remote_uri remote_target "
+            "routes local_cseq remote_cseq accept expires_at flow state reason user_agent filter_type filter "
+            "created_at version"
+        ),
     ),
     "message": ("id", "recipient sender received_at expires_at headers body"),
 }
@@ -67,7 +74,9 @@ def test_models_and_migrations_describe_the_same_tables(database: Database) -> N
         assert compare_metadata(context, Base.metadata) == []
 
 
-def test_a_database_is_migrated_once_and_upgrading_again_changes_nothing(url: str, database: Database) -> None:
+def test_a_database_is_migrated_once_and_upgrading_again_changes_nothing(
+    url: str, database: Database
+) -> None:
     check_revision(database)
     upgrade(url)
     check_revision(database)
@@ -132,7 +141,9 @@ def test_sqlite_is_opened_in_wal_mode_with_full_synchronisation_and_foreign_keys
 def test_a_file_that_is_no_database_gives_one_clear_line(tmp_path: Path) -> None:
     file = tmp_path / "letter.txt"
     file.write_text("Dear database, " * 100)
-    with pytest.raises(DatabaseUnavailable, match=r"^database sqlite:///.*letter.txt: file is not a database$"):
+    with pytest.raises(
+        DatabaseUnavailable, match=r"^database sqlite:///.*letter.txt: file is not a database$"
+    ):
         open_database(f"sqlite:///{file}")
 
 
@@ -165,7 +176,9 @@ def test_a_database_that_cannot_serve_is_refused(url: str, why: str) -> None:
         open_database(url)
 
 
-@pytest.mark.parametrize("url", ["postgresql://me@host/db", "postgres://me@host/db", "postgresql+psycopg://me@host/db"])
+@pytest.mark.parametrize(
+    "url", ["postgresql://me@host/db", "postgres://me@host/db", "postgresql+psycopg://me@host/db"]
+)
 def test_every_way_to_write_postgresql_means_psycopg_3(url: str) -> None:
     assert str(normalise(url)) == "postgresql+psycopg://me@host/db"
 
@@ -174,8 +187,14 @@ def test_rows_come_back_as_key_and_row_in_the_order_of_their_keys(database: Data
     with database.writing() as connection:
         connection.execute(insert(Binding), [binding("sip:b@x", "sip:1@y"), binding("sip:B@x", "sip:2@y")])
     assert list(load(database, "binding")) == [
-        (("sip:B@x", "sip:2@y"), ("<sip:2@y>", "c", 4294967295, 1000, 2e9, None, None, None, None, None, 1.5)),
-        (("sip:b@x", "sip:1@y"), ("<sip:1@y>", "c", 4294967295, 1000, 2e9, None, None, None, None, None, 1.5)),
+        (
+            ("sip:B@x", "sip:2@y"),
+            ("<sip:2@y>", "c", 4294967295, 1000, 2e9, None, None, None, None, None, 1.5),
+        ),
+        (
+            ("sip:b@x", "sip:1@y"),
+            ("<sip:1@y>", "c", 4294967295, 1000, 2e9, None, None, None, None, None, 1.5),
+        ),
     ]
 
 
