@@ -13,7 +13,7 @@ from presence.storage.database import Database
 from presence.storage.users import SqlUserRepository
 
 NAMES = ("alice", "bob", "carol")
-PASSWORDS_FILE = "demo-passwords.json"  # noqa: S105  a file's name
+PASSWORDS_FILE = "demo-passwords.json"
 
 
 def create_demo_users(database: Database, domain: str, folder: Path) -> Iterator[str]:

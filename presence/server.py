@@ -33,7 +33,7 @@ from presence.observe.looplag import LoopLag
 from presence.observe.metrics import Live, Metrics
 from presence.observe.status import status_document
 from presence.observe.trace import sip_trace
-from presence.runfile import RunFile
+from presence.runfile import RunFile, claim
 from presence.settings import Settings, StartError
 from presence.storage.database import Database, open_database
 from presence.storage.errors import DatabaseError
@@ -51,7 +51,7 @@ from sip.transport.spec import ListenError, ListenSpec
 
 log = logging.getLogger(__name__)
 
-SECRET_FILE = "secret"  # noqa: S105  a file's name
+SECRET_FILE = "secret"
 SECRET_BYTES = 32
 SETTLE_EVERY = 0.05
 """Seconds between two looks at whether everything is answered, at the end."""
@@ -93,6 +93,7 @@ class Server:
         self._stopping = False
         self._running: _Parts | None = None
         self._secret = b""
+        self._claim = -1
         self._database: Database
 
     # -- before the reactor runs --------------------------------------------------------------------------
@@ -105,7 +106,7 @@ class Server:
         """
         settings = self._settings
         try:
-            settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._claim = claim(settings.data)
             self._secret = _secret(settings.data / SECRET_FILE)
             upgrade(settings.database_url)
             self._database = open_database(settings.database_url)
@@ -231,6 +232,7 @@ class Server:
                 parts.run_file.remove(self._settings.state_file)
                 log.info("server.stopped")
         self._database.close()
+        os.close(self._claim)
 
     async def _settle(self, parts: _Parts) -> None:
         """No new work; what is under way gets its answer, as far as the grace period allows."""

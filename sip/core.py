@@ -330,9 +330,11 @@ class SipCore:
     def _is_ours(self, uri: object) -> bool:
         if not isinstance(uri, Uri):
             return True
-        if self._directory.is_local_domain(uri.host):
-            return True
-        return self.network.is_local(uri.host, uri.port, uri.params.get("transport"))
+        local = self.network.is_local(uri.host, uri.port, uri.params.get("transport"))
+        if not self._directory.is_local_domain(uri.host):
+            return local
+        # A domain that is an address is where phones of the same machine are as well, at other ports.
+        return local or uri.port is None or not _is_address(uri.host)
 
     def _take_own_route(self, request: Request) -> bool:
         """Remove what names us from the route set (RFC 3261 §16.4); True if there was such a thing."""
@@ -414,6 +416,10 @@ class SipCore:
 
     def _not_allowed(self) -> MethodNotAllowed:
         return MethodNotAllowed(headers=(("Allow", self._allow()),))
+
+
+def _is_address(host: str) -> bool:
+    return ":" in host or host.replace(".", "").isdigit() or host.lower() == "localhost"
 
 
 __all__ = ["CoreSettings", "Network", "Onward", "Service", "SipCore"]

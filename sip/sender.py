@@ -63,6 +63,7 @@ class Sending:
     """One request of ours until it is answered or given up; over several transactions if it must."""
 
     __slots__ = (
+        "_cancel_sent",
         "_cancelled",
         "_finish",
         "_original",
@@ -97,6 +98,7 @@ class Sending:
         self._finish = finish
         self._places: deque[Destination] = deque()
         self._cancelled = False
+        self._cancel_sent = False
         self._reasons: tuple[str, ...] = ()
 
     def cancel(self, reasons: Sequence[str] = ()) -> None:
@@ -154,8 +156,9 @@ class Sending:
 
     def _send_cancel(self) -> None:
         transaction = self.transaction
-        if transaction is None or transaction.request.method != "INVITE":
+        if transaction is None or transaction.request.method != "INVITE" or self._cancel_sent:
             return
+        self._cancel_sent = True
         request = transaction.request
         headers = [("Via", request.values("Via")[0])]
         headers += [("Route", value) for value in request.get_all("Route")]
@@ -169,7 +172,10 @@ class Sending:
         headers += [("Reason", reason) for reason in self._reasons]
         cancel = Request("CANCEL", request.uri_text, headers)
         branch = request.via.branch or ""
-        self._sender.layer.client(cancel, branch, transaction.flow, _Nobody())
+        layer = self._sender.layer
+        layer.client(cancel, branch, transaction.flow, _Nobody())
+        # A callee that never ends what was cancelled is given up (§9.1).
+        layer.timers.after(layer.times.timeout, transaction.abandon)
 
     # -- what the transaction tells (ClientUser) ----------------------------------------------------------
 

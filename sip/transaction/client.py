@@ -34,6 +34,7 @@ RETRANSMIT: Final = "timer A or E"
 TIMEOUT: Final = "timer B or F"
 LINGERED: Final = "timer D, K or M"
 BROKEN: Final = "transport error"
+ABANDONED: Final = "64 times T1 after a CANCEL"
 
 
 class ClientUser(Protocol):
@@ -104,6 +105,10 @@ class ClientTransaction:
         """The connection is gone: nothing will come back on it."""
         self._error = error
         self._fire(BROKEN, None)
+
+    def abandon(self) -> None:
+        """Wait no longer for the end of a cancelled INVITE (RFC 3261 §9.1)."""
+        self._fire(ABANDONED, None)
 
     def _fire(self, event: str, response: Response | None) -> None:
         transition = self._table.get((self.state, event))
@@ -217,6 +222,7 @@ INVITE_TABLE: Final[Table] = {
     (PROCEEDING, SUCCESS): (ACCEPTED, (T._start_m, T._pass_up)),
     (PROCEEDING, REFUSAL): (COMPLETED, (T._start_d, T._acknowledge, T._pass_up)),
     (PROCEEDING, BROKEN): (TERMINATED, (T._end, T._tell_error)),
+    (PROCEEDING, ABANDONED): (TERMINATED, (T._end, T._tell_timeout)),
     (COMPLETED, REFUSAL): (COMPLETED, (T._acknowledge,)),
     (COMPLETED, LINGERED): (TERMINATED, (T._end,)),
     (COMPLETED, BROKEN): (TERMINATED, (T._end,)),
