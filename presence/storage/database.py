@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from presence.directory import User
 from presence.storage import models
 from presence.storage.engine import BUSY_TIMEOUT, WRITE, is_sqlite, make_engine, normalise, shown
-from presence.storage.errors import DatabaseError, DatabaseUnavailable, one_line
+from presence.storage.errors import DatabaseError, DatabaseNotMigrated, DatabaseUnavailable, one_line
 from presence.storage.kinds import KINDS, original
 from presence.storage.rows import read_users
 from sip.ports import Value
@@ -95,12 +95,18 @@ class Database:
 
     def error(self, error: SQLAlchemyError) -> DatabaseError:
         """The one clear line of what the driver said."""
-        if isinstance(error, DBAPIError) and error.statement and "no such table" in str(error.orig):
-            return DatabaseUnavailable(f"database {self.name}: not migrated yet ({one_line(error)})")
+        if isinstance(error, DBAPIError) and _is_missing_table(error):
+            return DatabaseNotMigrated(f"database {self.name}: not migrated yet ({one_line(error)})")
         return DatabaseUnavailable(f"database {self.name}: {one_line(error)}")
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def _is_missing_table(error: DBAPIError) -> bool:
+    undefined_table = "42P01"
+    state = getattr(error.orig, "sqlstate", None)
+    return state == undefined_table or "no such table" in str(error.orig)
 
 
 def open_database(url: str, *, lock_timeout: float = BUSY_TIMEOUT) -> Database:

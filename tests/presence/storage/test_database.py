@@ -261,10 +261,10 @@ def test_status_counts_what_has_not_expired(database: Database) -> None:
 
 
 def test_counting_in_a_database_without_tables_says_that_it_is_not_migrated(
-    sqlite_url: str, opened: Open
+    empty_url: str, opened: Open
 ) -> None:
-    with pytest.raises(DatabaseUnavailable, match="not migrated yet"):
-        counts(opened(sqlite_url), 0.0)
+    with pytest.raises(DatabaseNotMigrated, match="not migrated yet"):
+        counts(opened(empty_url), 0.0)
 
 
 def test_text_that_no_database_takes_comes_back_as_it_was() -> None:
