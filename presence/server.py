@@ -359,6 +359,7 @@ def _secret(file: Path) -> bytes:
 
 def _transport_settings(settings: Settings) -> TransportSettings:
     return TransportSettings(
+        advertise=settings.advertise,
         max_message=settings.max_message,
         max_connections=settings.max_connections,
         idle_timeout=settings.connection_idle,

@@ -94,7 +94,7 @@ class Connection(Flow):
         self.remote = remote
         self.inbound = outbound is None
         self.server_name = outbound.destination.server_name if outbound else None
-        self._advertised = local if outbound is None else table.advertise(transport, local)
+        self._advertised = table.advertise(transport, local, outbound is None)
         self._key = f"{transport.lower()}|{host_port(*remote)}|{host_port(*local)}|{table.new_serial()}"
         self.heard_at = now
         self._opened = False
@@ -115,7 +115,10 @@ class Connection(Flow):
 
     @property
     def advertised(self) -> Address:
-        """Our end where the peer opened the connection; for one of ours, the listener of that transport."""
+        """Our end where the peer opened the connection; for one of ours, the listener of that transport.
+
+        The host is that of the setting, if there is one.
+        """
         return self._advertised
 
     @property
@@ -316,7 +319,7 @@ class Connections:
         settings: the limits.
         receive: gets each message and its flow.
         receive_error: gets the fault of bytes that are no message.
-        advertise: for a transport and our end of a connection of ours, where peers reach us.
+        advertise: for a transport, our end, and whether the peer opened the connection: where peers reach us.
         guard: calls foreign code so that its faults do not reach the reactor.
         trace: gets whole messages with their direction, or None.
     """
@@ -328,7 +331,7 @@ class Connections:
         settings: TransportSettings,
         receive: Callable[[bytes, Flow], None],
         receive_error: Callable[[SipError, Flow], None],
-        advertise: Callable[[str, Address], Address],
+        advertise: Callable[[str, Address, bool], Address],
         guard: Callable[[Callable[[Flow], None], Flow], None],
         trace: Trace | None,
     ) -> None:

@@ -280,8 +280,12 @@ class TransportHub:
                         return listener
         return fitting[0]
 
-    def _advertise(self, transport: str, local: Address) -> Address:
-        """Where the peer of a connection of ours can open one to us (RFC 3261 §18.1.1)."""
+    def _advertise(self, transport: str, local: Address, inbound: bool) -> Address:
+        """Where the peer of a connection can open one to us (RFC 3261 §18.1.1)."""
+        host, port = local if inbound else self._listener_for(transport, local)
+        return self.settings.advertise or host, port
+
+    def _listener_for(self, transport: str, local: Address) -> Address:
         of_transport = [bound for spec, bound in self._listening if spec.transport == transport]
         family = family_of(local[0])
         for host, port in of_transport:
@@ -315,6 +319,8 @@ class TransportHub:
         """
         wanted = transport.upper() if transport is not None else None
         name = numeric(host) or host.rstrip(".").lower()
+        advertised = self.settings.advertise
+        ours = advertised is not None and name == (numeric(advertised) or advertised.lower())
         for spec, (bound_host, bound_port) in self._listening:
             kind = TRANSPORTS[spec.transport]
             # In a URI, ws stands for both WebSocket transports.
@@ -322,6 +328,8 @@ class TransportHub:
                 continue
             if (kind.default_port if port is None else port) != bound_port:
                 continue
+            if ours:
+                return True
             if name in (bound_host, spec.host.lower()) and bound_host not in WILDCARDS:
                 return True
             if bound_host in WILDCARDS and self._is_own(name, bound_host):

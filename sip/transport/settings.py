@@ -10,6 +10,10 @@ from pathlib import Path
 class TransportSettings:
     """Limits and files of all transports of one hub; times are seconds, sizes bytes."""
 
+    advertise: str | None = None
+    """Host name or address that peers reach us by (a server behind an address translator): it stands in every
+    Via, Contact and Record-Route of ours instead of the local address, with the local port."""
+
     max_message: int = 65536
     """Largest message taken from a stream or a WebSocket (bytes); more is answered 513 where it can be."""
 

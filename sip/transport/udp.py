@@ -64,6 +64,12 @@ class UdpFlow(Flow):
         return self._listener.local_for(self.remote)
 
     @property
+    def advertised(self) -> Address:
+        """Where the peer reaches us: the setting's host if there is one."""
+        host = self._listener.advertise
+        return self.local if host is None else (host, self._listener.bound[1])
+
+    @property
     def alive(self) -> bool:
         """True while the listener is open."""
         return self._listener.open
@@ -117,6 +123,7 @@ class UdpListener:
         self._receive = receive
         self._trace = trace
         self._limit = settings.datagram_queue
+        self.advertise = settings.advertise
         self._socket = bind_datagram(spec, settings.receive_buffer)
         self.bound: Address = self._socket.getsockname()[:2]
         self.family = self._socket.family
