@@ -281,6 +281,7 @@ class _Parts:
             secret=secret,
             now=time.monotonic(),
             wall=time.time,
+            backlog=lambda: self.journal.backlog,
         )
         self._driver = WheelDriver(reactor, self.house.timers)
         house = self.house

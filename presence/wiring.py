@@ -89,11 +89,12 @@ def build(
     now: float,
     wall: Callable[[], float],
     token: Callable[[], str] = lambda: secrets.token_hex(8),
+    backlog: Callable[[], int] = lambda: 0,
 ) -> House:
     """Put a server together.
 
     `secret` signs nonces and loop marks, `now` is the present in monotonic seconds, `wall` tells the epoch
-    seconds, `token` makes tags and branches.
+    seconds, `token` makes tags and branches, `backlog` is how many writes wait for the journal.
     """
     timers = TimerWheel(now)
     stats = Stats()
@@ -218,6 +219,12 @@ def build(
         "PUBLISH": publications,
         "MESSAGE": messages,
     }
+    def overload() -> str | None:
+        if layer.servers > settings.max_transactions:
+            return "Too many transactions"
+        return "Too many changes waiting to be stored" if backlog() >= settings.journal_queue else None
+
+    sip_core.overload = overload
     sip_core.allow_events = notifier.allow_events
 
     # A registration may be what a presentity is known by, and it is the moment for what waits for him.

@@ -121,6 +121,8 @@ class SipCore:
         self.services: Mapping[str, Service] = {}
         """The services by method; what none of them takes is forwarded to the user."""
         self.allow_events: Callable[[], str] = lambda: ""
+        self.overload: Callable[[], str | None] = lambda: None
+        """Says why no new work can be taken at the moment; asked for each request outside of a dialog."""
         self.closing = False
         """Set when the server is about to stop: what is new is refused with 503, the rest is finished."""
         self._directory = directory
@@ -205,8 +207,7 @@ class SipCore:
                 self._cancel(sr)
             else:
                 check_request(request)
-                if self.closing:
-                    raise ServiceUnavailable("Server is stopping", headers=(("Retry-After", "5"),))
+                self._check_load(request)
                 self._dispatch(sr)
         except SipError as error:
             sr.reject(error)
@@ -256,6 +257,14 @@ class SipCore:
                 self._serve(sr)
             else:
                 self._to_user(sr)
+
+    def _check_load(self, request: Request) -> None:
+        """Send new work away while there is too much of it; what was begun goes on."""
+        reason = "Server is stopping" if self.closing else None
+        if reason is None and request.to.tag is None:
+            reason = self.overload()
+        if reason is not None:
+            raise ServiceUnavailable(reason, headers=(("Retry-After", "5"),))
 
     def _serve(self, sr: ServerRequest) -> None:
         """Give a request to the service of its method."""

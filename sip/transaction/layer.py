@@ -56,6 +56,11 @@ class TransactionLayer:
         return len(self._servers) + len(self._clients)
 
     @property
+    def servers(self) -> int:
+        """Server transactions that are alive."""
+        return len(self._servers)
+
+    @property
     def unanswered(self) -> int:
         """Requests that came in and have no final answer yet."""
         return sum(not transaction.final_status for transaction in self._servers.values())

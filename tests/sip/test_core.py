@@ -9,7 +9,7 @@ import pytest
 from sip.message import Request, Response
 from tests.sip.flows import FakeFlow
 from tests.sip.house import House
-from tests.sip.usage.test_notifier import SUBSCRIBE, subscribed
+from tests.sip.usage.test_notifier import SUBSCRIBE, again, subscribed
 
 OPTIONS = """
     OPTIONS sip:example.com SIP/2.0
@@ -128,6 +128,13 @@ class TestTheServerItself:
         house.core.closing = True
         response = house.ask(OPTIONS, house.stranger)
         assert (response.status, response.get("Retry-After")) == (503, "5")
+
+    def test_under_overload_new_work_is_sent_away_and_what_was_begun_goes_on(self, house: House) -> None:
+        subscribed(house)
+        house.core.overload = lambda: "Too many transactions"
+        response = house.ask(SUBSCRIBE.replace("z9hG4bKsub1", "z9hG4bKx").replace("call1", "call2"))
+        assert (response.status, response.reason) == (503, "Too many transactions")
+        assert house.ask(again(house, cseq=11)).status == 200
 
     def test_a_fault_of_ours_is_answered_500_and_troubles_nobody_else(
         self, house: House, caplog: pytest.LogCaptureFixture

@@ -214,6 +214,11 @@ class JournalClient:
         return under_way + sum(len(records) for records, _, _ in self._waiting)
 
     @property
+    def backlog(self) -> int:
+        """Writes that have not been sent to the writer yet."""
+        return len(self._waiting)
+
+    @property
     def lag(self) -> float:
         """Age in seconds of the oldest write that is not durable yet, 0 if there is none."""
         if self._batch is not None and self._batch.writes:
