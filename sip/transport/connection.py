@@ -11,19 +11,16 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IConnector, IReactorTime
 from twisted.internet.task import LoopingCall
 
 from sip.errors import SipError, TransportError
-from sip.transport.flow import Flow
+from sip.transport.flow import Flow, Trace
 from sip.transport.settings import TransportSettings
 from sip.transport.spec import Address, Destination, host_port, numeric
-
-if TYPE_CHECKING:
-    from sip.transport.hub import Trace
 
 log = logging.getLogger(__name__)
 

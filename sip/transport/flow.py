@@ -87,3 +87,7 @@ class Flow(ABC):
 
     def __repr__(self) -> str:
         return f"<{self.transport} flow to {host_port(*self.remote)}>"
+
+
+Trace = Callable[[str, bytes, Flow], None]
+"""Called with "in" or "out", the whole message and its flow."""

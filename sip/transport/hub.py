@@ -24,7 +24,7 @@ from twisted.internet.protocol import Protocol, ServerFactory
 
 from sip.errors import SipError, TransportError
 from sip.transport.connection import Connections, Outbound
-from sip.transport.flow import Flow
+from sip.transport.flow import Flow, Trace
 from sip.transport.resolver import DnsClient, Resolver
 from sip.transport.settings import TransportSettings
 from sip.transport.spec import (
@@ -54,8 +54,6 @@ log = logging.getLogger(__name__)
 
 Receive = Callable[[bytes, Flow], None]
 ReceiveError = Callable[["Request | None", SipError, Flow], None]
-Trace = Callable[[str, bytes, Flow], None]
-"""Called with "in" or "out", the whole message and its flow."""
 
 LOCAL_FOR: Final = 60.0
 """Seconds for which the answer to "is this address one of this machine's" is kept."""

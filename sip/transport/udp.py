@@ -19,11 +19,10 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from sip.errors import TransportError
-from sip.transport.flow import Flow
+from sip.transport.flow import Flow, Trace
 from sip.transport.spec import WILDCARDS, Address, ListenError, ListenSpec, family_of, host_port, numeric
 
 if TYPE_CHECKING:
-    from sip.transport.hub import Trace
     from sip.transport.settings import TransportSettings
 
 log = logging.getLogger(__name__)
