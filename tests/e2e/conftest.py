@@ -42,5 +42,5 @@ def pytest_runtest_makereport(
     module = item.getparent(pytest.Module)
     if report.failed and module is not None:
         for server in module.stash.get(_SERVERS, []):
-            report.sections.append(("server output", server.told(lines=60)))
+            report.sections.append(("server output", server.told(lines=30)))
     return report

@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from urllib.error import HTTPError
@@ -154,10 +154,11 @@ class Server:
 
     def _read(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
-        for line in process.stdout:
-            with self._changed:
-                self.output.append(line.rstrip("\n"))
-                self._changed.notify_all()
+        with process.stdout:
+            for line in process.stdout:
+                with self._changed:
+                    self.output.append(line.rstrip("\n"))
+                    self._changed.notify_all()
         process.wait()
         with self._changed:
             self._changed.notify_all()
@@ -213,6 +214,12 @@ class Server:
         time.sleep(down)
         self.start()
 
+    def revive(self) -> None:
+        """Start it again if a test before this one left it dead."""
+        if self.process.poll() is not None:
+            self.kill9()
+            self.start()
+
     def close(self) -> None:
         """End the process whatever it takes."""
         if self._process is not None and self._process.poll() is None:
@@ -239,6 +246,14 @@ class Server:
                         raise ServerFailure(self.told(f"ended with status {self.process.returncode}"))
                 elif left <= 0 or (not self._changed.wait(min(left, 0.5)) and time.monotonic() >= deadline):
                     raise ServerFailure(self.told(f"no line {pattern!r} within {timeout} s"))
+
+    def wait_until(self, condition: Callable[[], bool], *, timeout: float = 10.0) -> None:
+        """Ask again and again until `condition` holds."""
+        deadline = time.monotonic() + timeout
+        while not condition():
+            if time.monotonic() > deadline:
+                raise ServerFailure(self.told(f"did not come true within {timeout} s"))
+            time.sleep(0.1)
 
     def told(self, why: str = "", *, lines: int = 500) -> str:
         whole = "\n".join(self.output[-lines:])
