@@ -27,8 +27,7 @@ VARIANTS: Final[dict[str, str]] = {
 
 
 def standard_uri(uri: str) -> str:
-    """The namespace that `uri` means: no blanks around it, and the standard's URI for a known variant."""
-    uri = uri.strip()
+    """The namespace that `uri` means: the standard's URI for a known variant."""
     return VARIANTS.get(uri, uri)
 
 

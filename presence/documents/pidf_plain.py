@@ -128,7 +128,7 @@ def _foreign_namespaces(root: etree._Element, data: bytes) -> list[tuple[bytes, 
         if prefix in PREFIXES:
             if PREFIXES[prefix] != uri:
                 return None
-        elif uri in _KNOWN or uri != uri.strip() or prefix is None or not uri.isascii() or "&" in uri:
+        elif uri in _KNOWN or prefix is None or not uri.isascii() or "&" in uri:
             return None
         else:
             foreign.append((f"{prefix}:".encode(), f' xmlns:{prefix}="{uri}"'.encode()))

@@ -84,6 +84,10 @@ class _Reader:
                 _note(element)
                 notes.append(write_element(element))
             elif layout.is_extension(tag, layout.PRESENCE_LAYOUT):
+                for inner in element.iter():
+                    # RPID has no place here, so its ids name nothing; they must not collide with real ones.
+                    if inner.get("id") is not None and inner.tag.startswith(_WITH_IDS):
+                        del inner.attrib["id"]
                 extensions.append(write_element(element))
         return fragments(tuples, notes, persons, devices, extensions)
 

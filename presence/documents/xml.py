@@ -64,9 +64,10 @@ def read_xml(data: bytes, what: str = "XML", limits: XmlLimits = DEFAULT_LIMITS)
     document = root.getroottree().docinfo
     if document.internalDTD is not None:
         raise BadRequest(f"{what}: a DTD is not accepted")
-    # In UTF-8 as many end tags tell how deep it can be at most; only then it has to be looked at.
-    shallow = document.encoding in (None, "UTF-8") and data.count(b"</") < limits.depth
-    if not shallow and _deeper_than(limits.depth)(root):
+    # Where "</" is two bytes, there are at least as many end tags as elements within each other.  lxml calls
+    # UTF-16 without a declaration UTF-8: its zero bytes tell.
+    countable = document.encoding in (None, "UTF-8") and b"\0" not in data
+    if not (countable and data.count(b"</") < limits.depth) and _deeper_than(limits.depth)(root):
         raise BadRequest(f"{what}: nested deeper than {limits.depth} elements")
     return root
 

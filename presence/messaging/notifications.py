@@ -43,7 +43,7 @@ def _encapsulated_type(body: bytes) -> str:
             empty_lines += 1
             if empty_lines > 1:
                 break
-        elif empty_lines == 1:
+        elif empty_lines:
             name, _, value = line.partition(b":")
             if name.strip().lower() == b"content-type":
                 return value.partition(b";")[0].strip().lower().decode("ascii", "replace")

@@ -1,0 +1,290 @@
+"""PIDF documents: what phones publish, and what is made of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from lxml import etree
+
+from presence.documents.pidf import PidfFragments, render_pidf
+from presence.documents.pidf_plain import read_plain
+from presence.documents.pidf_reader import _Reader, parse_pidf
+from presence.documents.xml import read_xml
+from sip.errors import BadRequest
+
+NS = {
+    "p": "urn:ietf:params:xml:ns:pidf",
+    "dm": "urn:ietf:params:xml:ns:pidf:data-model",
+    "r": "urn:ietf:params:xml:ns:pidf:rpid",
+}
+
+
+def pidf(content: str, declarations: str = "") -> bytes:
+    return (
+        '<presence xmlns="urn:ietf:params:xml:ns:pidf" xmlns:dm="urn:ietf:params:xml:ns:pidf:data-model"'
+        f' xmlns:rpid="urn:ietf:params:xml:ns:pidf:rpid" {declarations} entity="sip:a@b">{content}</presence>'
+    ).encode()
+
+
+def out(fragments: PidfFragments) -> etree._Element:
+    return etree.fromstring(render_pidf("sip:alice@example.com", fragments.body))
+
+
+def refusal(data: bytes) -> str:
+    with pytest.raises(BadRequest) as caught:
+        parse_pidf(data)
+    return caught.value.reason
+
+
+def test_a_tuple_comes_out_with_its_sort_keys() -> None:
+    (part,) = parse_pidf(
+        pidf(
+            '<tuple id="t1"><status><basic>open</basic></status><contact priority="0.8">sip:alice@192.0.2.1'
+            "</contact><timestamp>2026-11-22T04:17:04Z</timestamp></tuple>"
+        )
+    ).tuples
+    assert (part.id, part.basic, part.priority, part.timestamp) == ("t1", "open", 0.8, 1795321024.0)
+    assert part.xml == (
+        b'<tuple id="t1"><status><basic>open</basic></status><contact priority="0.8">sip:alice@192.0.2.1'
+        b"</contact><timestamp>2026-11-22T04:17:04Z</timestamp></tuple>"
+    )
+
+
+def test_the_entity_is_always_ours_and_escaped() -> None:
+    document = render_pidf('sip:a&"<b@example.com', parse_pidf(pidf("")).body)
+    assert etree.fromstring(document).get("entity") == 'sip:a&"<b@example.com'
+
+
+def test_a_prefixed_document_comes_out_with_the_default_namespace() -> None:
+    data = (
+        b'<p:presence xmlns:p="urn:ietf:params:xml:ns:pidf" xmlns:d="urn:ietf:params:xml:ns:pidf:data-model"'
+        b' xmlns:act="urn:ietf:params:xml:ns:pidf:rpid" entity="sip:a@b">'
+        b'<p:tuple id="a"><p:status><p:basic>open</p:basic></p:status></p:tuple>'
+        b'<d:person id="b"><act:activities><act:busy/></act:activities></d:person></p:presence>'
+    )
+    assert parse_pidf(data).body == (
+        b'<tuple id="a"><status><basic>open</basic></status></tuple>\n'
+        b'<dm:person id="b"><rpid:activities><rpid:busy/></rpid:activities></dm:person>'
+    )
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "urn:ietf:params:xml:ns:pidf:rpid",
+        "urn:ietf:params:xml:pidf:rpid",
+        "urn:ietf:params:xml:ns:pidf:rpid:status:rpid",
+    ],
+)
+def test_every_spelling_of_the_rpid_namespace_is_read_and_one_is_written(uri: str) -> None:
+    data = pidf(f'<dm:person id="p"><r:activities xmlns:r="{uri}"><r:away/></r:activities></dm:person>')
+    assert parse_pidf(data).body == (
+        b'<dm:person id="p"><rpid:activities><rpid:away/></rpid:activities></dm:person>'
+    )
+
+
+def test_an_unknown_extension_passes_with_its_namespace_and_content() -> None:
+    extension = (
+        '<x:mood xmlns:x="urn:example:x" x:level="3">a <x:b>bold</x:b> <x:i>word</x:i> &amp; more</x:mood>'
+    )
+    data = pidf(f'<tuple id="t"><status><basic>open</basic>{extension}</status></tuple>{extension}')
+    document = out(parse_pidf(data))
+    for found in document.iter("{urn:example:x}mood"):
+        assert etree.tostring(found, method="c14n", exclusive=True, with_tail=False) == extension.encode()
+    assert len(list(document.iter("{urn:example:x}mood"))) == 2
+
+
+def test_a_namespace_that_is_declared_on_the_root_is_declared_where_it_is_used() -> None:
+    data = pidf(
+        '<tuple id="t"><status><x:online/></status></tuple><tuple id="u"><status/></tuple>',
+        'xmlns:x="urn:example:x" xmlns:unused="urn:example:y"',
+    )
+    first, second = parse_pidf(data).tuples
+    assert etree.tostring(out(parse_pidf(data))).count(b"urn:example:x") == 1
+    assert b"urn:example:y" not in first.xml
+    assert b"xmlns" not in second.xml
+
+
+def test_a_qualified_name_in_a_value_keeps_its_prefix() -> None:
+    data = pidf(
+        '<tuple id="t"><status><v:e xmlns:v="urn:example:v" xmlns:q="urn:example:q" type="q:name"/></status>'
+        "</tuple>"
+    )
+    (element,) = out(parse_pidf(data)).iter("{urn:example:v}e")
+    assert element.nsmap["q"] == "urn:example:q"
+
+
+def test_an_element_without_namespace_inside_an_extension_stays_without() -> None:
+    data = pidf('<e:x xmlns:e="urn:example:e"><plain xmlns=""><deep/></plain></e:x>')
+    (extension,) = out(parse_pidf(data)).iter("{urn:example:e}x")
+    assert [child.tag for child in extension.iter()] == ["{urn:example:e}x", "plain", "deep"]
+
+
+def test_an_extension_with_a_default_namespace_of_its_own_is_kept() -> None:
+    data = pidf('<x xmlns="urn:example:x"><y/><tuple xmlns="urn:ietf:params:xml:ns:pidf"/></x>')
+    (extension,) = out(parse_pidf(data)).iter("{urn:example:x}x")
+    assert [child.tag for child in extension] == ["{urn:example:x}y", "{urn:ietf:params:xml:ns:pidf}tuple"]
+
+
+def test_a_prefix_of_ours_that_means_something_else_does_no_harm() -> None:
+    data = (
+        b'<presence xmlns="urn:ietf:params:xml:ns:pidf" xmlns:dm="urn:example:x" entity="sip:a@b">'
+        b'<tuple id="t"><status><dm:on dm:a="1"/></status></tuple></presence>'
+    )
+    (element,) = out(parse_pidf(data)).iter("{urn:example:x}on")
+    assert element.get("{urn:example:x}a") == "1"
+    assert b"<dm:" not in parse_pidf(data).body
+
+
+def test_the_order_of_the_schema_is_restored() -> None:
+    data = pidf(
+        '<tuple id="t"><timestamp>2026-11-22T04:17:04Z</timestamp><note>n</note><contact>sip:a@b</contact>'
+        "<rpid:user-input>active</rpid:user-input><status><basic>open</basic></status></tuple>"
+    )
+    assert parse_pidf(data).tuples[0].xml == (
+        b'<tuple id="t"><status><basic>open</basic></status><rpid:user-input>active</rpid:user-input>'
+        b"<contact>sip:a@b</contact><note>n</note><timestamp>2026-11-22T04:17:04Z</timestamp></tuple>"
+    )
+
+
+def test_tuples_come_open_first_then_by_priority_then_the_newest() -> None:
+    def part(ident: str, basic: str, priority: str, second: int) -> str:
+        return (
+            f'<tuple id="{ident}"><status><basic>{basic}</basic></status>'
+            f'<contact priority="{priority}">sip:a@b</contact>'
+            f"<timestamp>2026-11-22T04:17:{second:02}Z</timestamp></tuple>"
+        )
+
+    data = pidf(
+        part("closed", "closed", "1", 9) + part("low", "open", "0.1", 8)
+        + part("old", "open", "0.5", 1) + part("new", "open", "0.5", 2)
+    )  # fmt: skip
+    assert [tuple_.id for tuple_ in parse_pidf(data).tuples] == ["new", "old", "low", "closed"]
+
+
+def test_of_several_persons_the_newest_goes_out() -> None:
+    data = pidf(
+        '<dm:person id="old"><dm:timestamp>2026-11-22T04:00:00Z</dm:timestamp></dm:person>'
+        '<dm:person id="new"><dm:timestamp>2026-11-22T05:00:00Z</dm:timestamp></dm:person>'
+    )
+    assert [person.get("id") for person in out(parse_pidf(data)).iter(f"{{{NS['dm']}}}person")] == ["new"]
+
+
+def test_the_timestamp_of_a_person_in_the_namespace_of_pidf_is_put_right() -> None:
+    person = '<dm:person id="p"><timestamp>2026-11-22T04:17:04Z</timestamp></dm:person>'
+    (part,) = parse_pidf(pidf(person)).persons
+    assert part.xml == b'<dm:person id="p"><dm:timestamp>2026-11-22T04:17:04Z</dm:timestamp></dm:person>'
+    assert part.timestamp == 1795321024.0
+
+
+@pytest.mark.parametrize(("given", "written"), [("123", "_123"), ("a b@c", "a_b_c"), (" t1 ", "t1")])
+def test_an_id_that_is_no_xml_id_is_made_one(given: str, written: str) -> None:
+    assert parse_pidf(pidf(f'<tuple id="{given}"><status/></tuple>')).tuples[0].id == written
+
+
+def test_ids_that_a_document_uses_twice_are_made_distinct() -> None:
+    data = pidf('<tuple id="t"><status/></tuple><tuple id="t"><status/></tuple><dm:person id="t"/>')
+    parts = parse_pidf(data)
+    assert [part.id for part in (*parts.tuples, *parts.persons)] == ["t", "t-2", "t-3"]
+
+
+def test_ids_used_twice_are_made_distinct_in_plain_documents_too() -> None:
+    part = '<tuple id="t"><status><basic>open</basic></status></tuple>'
+    assert [tuple_.id for tuple_ in parse_pidf(pidf(part + part)).tuples] == ["t", "t-2"]
+
+
+@pytest.mark.parametrize("basic", ["Open", " open\n"])
+def test_basic_is_read_patiently(basic: str) -> None:
+    (part,) = parse_pidf(pidf(f'<tuple id="t"><status><basic>{basic}</basic></status></tuple>')).tuples
+    assert part.basic == "open"
+    assert b"<basic>open</basic>" in part.xml
+
+
+def test_values_that_say_nothing_valid_are_left_out() -> None:
+    data = pidf(
+        '<tuple id="t" color="red"><status/>junk<contact priority="high">sip:a@b</contact>'
+        "<timestamp>yesterday</timestamp></tuple>"
+    )
+    assert parse_pidf(data).body == b'<tuple id="t"><status/><contact>sip:a@b</contact></tuple>'
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"<presence/>", "PIDF: the root element is presence, not presence of urn:ietf:params:xml:ns:pidf"),
+        (b'<x xmlns="urn:x"/>', "PIDF: the root element is {urn:x}x, not presence of"),
+        (pidf("<tuple><status/></tuple>"), "PIDF: a tuple without id"),
+        (pidf('<tuple id=""><status/></tuple>'), "PIDF: a tuple without id"),
+        (
+            pidf('<tuple id="t"><status><basic>away</basic></status></tuple>'),
+            "PIDF: basic status must be open or closed, not 'away'",
+        ),
+        (pidf('<dm:device id="d"/>'), "PIDF: a device without deviceID"),
+        (
+            pidf('<dm:device id="d"><dm:deviceID>a b</dm:deviceID></dm:device>'),
+            "PIDF: deviceID 'a b' is not a URI",
+        ),
+    ],
+)
+def test_what_cannot_be_pidf_is_refused_with_a_reason(data: bytes, reason: str) -> None:
+    assert refusal(data).startswith(reason)
+
+
+def bodies(shared: Path) -> list[tuple[str, bytes]]:
+    found = []
+    for path in sorted((shared / "captures").glob("*PUBLISH*.sip")):
+        _, _, body = path.read_bytes().partition(b"\r\n\r\n")
+        if body:
+            found.append((path.name, body))
+    assert len(found) > 50
+    return found
+
+
+def basics(root: etree._Element) -> list[str | None]:
+    return sorted(str(element.text) for element in root.iter(f"{{{NS['p']}}}basic"))
+
+
+def test_every_captured_publish_comes_out_with_its_status_and_activity(shared: Path) -> None:
+    for name, body in bodies(shared):
+        came, went = etree.fromstring(body), out(parse_pidf(body))
+        assert basics(went) == basics(came), name
+        activities = "//r:activities/*"
+        assert [a.tag for a in went.xpath(activities, namespaces=NS)] == [
+            a.tag for a in came.xpath(activities, namespaces=NS)
+        ], name
+
+
+def test_what_is_recognised_at_once_is_what_the_long_way_finds(shared: Path) -> None:
+    for name, body in bodies(shared):
+        root = read_xml(body)
+        plain = read_plain(root, body)
+        assert plain is not None, f"{name} takes the long way"
+        walked = _Reader().read(root)
+        assert canonical(plain) == canonical(walked), name
+        assert [
+            (t.id, t.basic, t.priority, t.timestamp) for t in plain.tuples
+        ] == [(t.id, t.basic, t.priority, t.timestamp) for t in walked.tuples], name  # fmt: skip
+
+
+def canonical(fragments: PidfFragments) -> bytes:
+    root = out(fragments)
+    for element in root.iter():
+        element.tail = None
+        if element.text is not None and not element.text.strip():
+            element.text = None
+    return etree.tostring(root, method="c14n", exclusive=True)
+
+
+@pytest.mark.parametrize("name", ["02-notify", "03-notify-list.part1-971a00", "04-publish"])
+def test_the_documents_of_cisco_are_read(shared: Path, name: str) -> None:
+    parts = parse_pidf((shared / f"reference/cup/sip/bodies/{name}.pidf.xml").read_bytes())
+    assert {part.basic for part in parts.tuples} == {"open"}
+    document = out(parts)
+    assert document.xpath("count(//r:activities) = 1 and count(//r:user-input) > 0", namespaces=NS)
+    assert b"urn:cisco:params:xml:pidf:rpid" not in parts.body
+
+
+def test_the_source_that_cisco_names_is_kept_trimmed(shared: Path) -> None:
+    parts = parse_pidf((shared / "reference/cup/sip/bodies/04-publish.pidf.xml").read_bytes())
+    assert parts.tuples[0].source == "Manually set by persona"

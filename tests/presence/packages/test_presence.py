@@ -1,0 +1,202 @@
+"""The presence package: what publications and registrations make watchers see, and when they are told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import pytest
+
+from presence.packages.presence import PresencePackage, PresenceSettings
+from sip.errors import BadRequest, EntityTooLarge, Forbidden, UnsupportedMediaType
+from sip.headers import MediaType
+from sip.usage.notifier import Authorization, EventPackage
+from sip.usage.publication import Publication, PublicationPackage, What
+
+ALICE = "sip:alice@example.com"
+BOB = "sip:bob@example.com"
+PIDF = MediaType.parse("application/pidf+xml")
+OPEN = (
+    b'<presence xmlns="urn:ietf:params:xml:ns:pidf" entity="sip:elsewhere@192.0.2.1">'
+    b'<tuple id="t"><status><basic>open</basic></status></tuple></presence>'
+)
+CLOSED = OPEN.replace(b"open", b"closed")
+
+
+@dataclass
+class View:
+    aor: str = ALICE
+    watcher: str = BOB
+    content_type: str = "application/pidf+xml"
+    package: str = "presence"
+
+
+class Published:
+    def __init__(self, parsed: object) -> None:
+        self.id, self.source, self.published_at, self.parsed = "0001", "phone", 0.0, parsed
+
+
+class House:
+    """One package with its surroundings."""
+
+    def __init__(self, settings: PresenceSettings | None = None, **more: Any) -> None:
+        self.published: dict[str, list[Published]] = {}
+        self.registered: set[str] = set()
+        self.announced: list[str] = []
+        self.package = PresencePackage(
+            on_change=self.announced.append,
+            publications=lambda aor: self.published.get(aor, []),
+            is_registered=self.registered.__contains__,
+            settings=settings,
+            **more,
+        )
+
+    def publish(self, body: bytes, what: What = "initial") -> None:
+        self.published[ALICE] = [Published(self.package.parse(ALICE, PIDF, body))]
+        self.tell(what)
+
+    def remove(self) -> None:
+        del self.published[ALICE]
+        self.tell("remove")
+
+    def tell(self, what: What) -> None:
+        self.package.changed(ALICE, cast(Publication, None), what)
+
+    def seen(self, aor: str = ALICE) -> bytes:
+        return self.package.document(View(aor), 0.0).data
+
+
+def test_it_is_a_package_of_both_usages() -> None:
+    package = House().package
+    for_publications: PublicationPackage = package
+    for_watchers: EventPackage = package
+    assert for_publications.name == for_watchers.name == "presence"
+    assert package.accept == package.content_types == ("application/pidf+xml",)
+
+
+def test_a_watcher_sees_what_is_published_under_the_aor() -> None:
+    house = House()
+    house.publish(OPEN)
+    assert b'entity="sip:alice@example.com"' in house.seen()
+    assert b"<basic>open</basic>" in house.seen()
+    assert house.announced == [ALICE]
+
+
+def test_a_hundred_watchers_share_the_same_bytes() -> None:
+    house = House()
+    house.publish(OPEN)
+    bodies = [house.package.document(View(watcher=f"sip:w{n}@example.com"), float(n)) for n in range(100)]
+    assert all(body is bodies[0] for body in bodies)
+
+
+def test_a_refresh_tells_nobody() -> None:
+    house = House()
+    house.publish(OPEN)
+    house.tell("refresh")
+    assert house.announced == [ALICE]
+
+
+def test_the_same_document_published_again_tells_nobody_who_has_seen_it() -> None:
+    house = House()
+    house.publish(OPEN)
+    before = house.seen()
+    house.publish(OPEN, "modify")
+    assert house.announced == [ALICE]
+    assert house.seen() is before
+
+
+def test_another_document_is_announced_and_seen() -> None:
+    house = House()
+    house.publish(OPEN)
+    house.seen()
+    house.publish(CLOSED, "modify")
+    assert house.announced == [ALICE, ALICE]
+    assert b"<basic>closed</basic>" in house.seen()
+
+
+def test_what_was_removed_or_expired_is_closed() -> None:
+    house = House()
+    house.publish(OPEN)
+    house.seen()
+    house.remove()
+    assert house.announced == [ALICE, ALICE]
+    assert b"<basic>closed</basic>" in house.seen()
+
+
+def test_who_is_registered_and_publishes_nothing_is_open() -> None:
+    house = House()
+    assert b"<basic>closed</basic>" in house.seen()
+    house.registered.add(ALICE)
+    house.package.registration_changed(ALICE)
+    assert house.announced == [ALICE]
+    assert b"<basic>open</basic>" in house.seen()
+
+
+def test_a_registration_that_is_refreshed_tells_nobody_who_has_seen_it() -> None:
+    house = House()
+    house.registered.add(ALICE)
+    house.seen()
+    house.package.registration_changed(ALICE)
+    assert house.announced == []
+
+
+def test_a_registration_says_nothing_beside_a_publication() -> None:
+    house = House()
+    house.publish(CLOSED)
+    house.registered.add(ALICE)
+    house.package.registration_changed(ALICE)
+    assert house.announced == [ALICE]
+    assert b"open" not in house.seen()
+
+
+def test_a_registration_says_nothing_by_setting() -> None:
+    house = House(PresenceSettings(registration_is_open=False))
+    house.registered.add(ALICE)
+    house.package.registration_changed(ALICE)
+    assert house.announced == []
+    assert b"<basic>closed</basic>" in house.seen()
+
+
+def test_the_neutral_document_tells_nothing() -> None:
+    house = House()
+    house.publish(OPEN)
+    assert b"<basic>closed</basic>" in house.package.neutral(View()).data
+
+
+def test_everybody_may_watch_as_long_as_there_is_no_policy() -> None:
+    assert House().package.authorize(BOB, ALICE) == "active"
+
+
+def test_the_policy_is_asked_who_may_watch() -> None:
+    def policy(watcher: str, aor: str) -> Authorization:
+        if watcher == BOB:
+            raise Forbidden
+        return "pending"
+
+    package = House(authorizer=policy).package
+    assert package.authorize("sip:carol@example.com", ALICE) == "pending"
+    with pytest.raises(Forbidden):
+        package.authorize(BOB, ALICE)
+
+
+def test_another_content_type_is_415_with_accept() -> None:
+    with pytest.raises(UnsupportedMediaType) as caught:
+        House().package.parse(ALICE, MediaType.parse("text/plain"), b"hello")
+    assert caught.value.headers == (("Accept", "application/pidf+xml"),)
+
+
+def test_limits_are_settings() -> None:
+    package = House(PresenceSettings(max_document=100, max_depth=3)).package
+    with pytest.raises(EntityTooLarge):
+        package.parse(ALICE, PIDF, OPEN)
+    package = House(PresenceSettings(max_depth=3)).package
+    with pytest.raises(BadRequest, match="nested deeper than 3"):
+        package.parse(ALICE, PIDF, OPEN)
+
+
+def test_documents_that_are_kept_ready_are_limited() -> None:
+    house = House(max_documents=2)
+    first = house.package.document(View("sip:1@example.com"), 0.0)
+    for number in (2, 3):
+        house.seen(f"sip:{number}@example.com")
+    assert house.package.document(View("sip:1@example.com"), 0.0) is not first
