@@ -12,7 +12,8 @@ from typing import ClassVar, Self
 from sip.headers.grammar import TOKEN, malformed, quote, unescape
 
 _AUTH_PARAM = re.compile(
-    r'[ \t,]*+([A-Za-z0-9\-.!%*_+`\'~]++)[ \t]*+=[ \t]*+(?:"((?:[^"\\]++|\\.)*+)"|([^\s",]++))[ \t]*+(?:,|$)',
+    r"[ \t,]*+([A-Za-z0-9\-.!%*_+`'~]++)[ \t]*+="
+    r'[ \t]*+(?:"((?:[^"\\]++|\\.)*+)"|([^\s",=][^\s",]*+))[ \t]*+(?:,|$)',
     re.DOTALL,
 )
 

@@ -112,13 +112,15 @@ def _read_display(text: str, left: int, header: str) -> tuple[str | None, int]:
         left = text.find("<", end) if end else -1
         if left >= 0 and (left == end or text[end:left] == " "):
             return text[1 : end - 1], left
+    semicolon = text.find(";")
+    if semicolon >= 0 and (left < 0 or semicolon < left) and (quoted_at < 0 or semicolon < quoted_at):
+        # No display name has a bare semicolon: an addr-spec, whose parameters may hold quotes and brackets.
+        return None, -1
     if quoted_at < 0 or (0 <= left < quoted_at):
         display = text[:left].strip(" \t") if left > 0 else ""
         if display and _UNQUOTED_DISPLAY.fullmatch(display) is None:
             raise malformed(header, "display name needs quotes")
         return display or None, left
-    if left < 0 and ";" in text[:quoted_at]:
-        return None, left  # an addr-spec with a quoted parameter
     if text[:quoted_at].strip(" \t"):
         raise malformed(header, "bad display name")
     quoted = leading_quoted(text[quoted_at:])

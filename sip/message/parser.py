@@ -97,11 +97,11 @@ def _folded_start(lines: list[str]) -> str | None:
 def _message(
     start: str, first: dict[str, str], more: dict[str, list[str]], body: bytes, fault: str | None
 ) -> Request | Response:
+    if start[:4].upper() == "SIP/":
+        return _response(start, first, more, body, fault)
     if start.endswith(" SIP/2.0"):
         method, _, uri = start[:-8].partition(" ")
         version = "SIP/2.0"
-    elif start[:4].upper() == "SIP/":
-        return _response(start, first, more, body, fault)
     else:
         method, uri, version = "", "", ""
     if not uri or " " in uri or "\t" in uri:
