@@ -30,7 +30,9 @@ from sip.sender import RequestSender
 from sip.stats import Stats
 from sip.timers import TimerWheel
 from sip.transport.flow import Flow
+from sip.usage.notifier.index import Subscriptions
 from sip.usage.notifier.package import EventPackage
+from sip.usage.notifier.rows import from_row, removal
 from sip.usage.notifier.subscription import CSEQ_BLOCK, Subscription
 
 log = logging.getLogger(__name__)
@@ -74,13 +76,10 @@ class NotifierUsage:
         self._directory = directory
         self._token = token
         self._settings = settings or NotifierSettings()
-        self._by_dialog: dict[tuple[str, str, str], Subscription] = {}
-        self._by_aor: dict[tuple[str, str], dict[Subscription, None]] = {}
-        self._by_watcher: dict[str, dict[Subscription, None]] = {}
-        self._stored: set[str] = set()
+        self._all = Subscriptions()
 
     def __len__(self) -> int:
-        return len(self._stored)
+        return len(self._all)
 
     # -- SUBSCRIBE ----------------------------------------------------------------------------------------
 
@@ -115,7 +114,7 @@ class NotifierUsage:
         if aor is None:
             raise NotFound(f"No such user: {sr.aor.removeprefix('sip:')}")
         watcher = sr.identity.aor
-        if len(self._by_watcher.get(watcher, ())) >= self._settings.max_per_watcher:
+        if self._all.count_of_watcher(watcher) >= self._settings.max_per_watcher:
             raise Forbidden("Too many subscriptions")
         state = package.authorize(watcher, aor)
         local_tag = self._token()
@@ -160,7 +159,7 @@ class NotifierUsage:
         event = request.event
         assert event is not None
         assert sr.identity is not None
-        subscription = self._by_dialog.get((request.call_id, request.to.tag or "", request.from_.tag or ""))
+        subscription = self._all.in_dialog((request.call_id, request.to.tag or "", request.from_.tag or ""))
         if subscription is None or (subscription.package, subscription.event_id) != (
             package.name,
             event.id or "",
@@ -199,7 +198,7 @@ class NotifierUsage:
                 subscription.notify()
 
         if expires == 0:
-            records = [Record("subscription", (subscription.id,), None)]
+            records = [removal(subscription)]
         else:
             records = [
                 subscription.record(
@@ -245,15 +244,15 @@ class NotifierUsage:
 
     def changed(self, package: str, aor: str) -> None:
         """The state of `aor` in `package` is another one: tell everybody who watches it."""
-        for subscription in list(self._by_aor.get((package, aor), ())):
+        for subscription in self._all.of(package, aor):
             subscription.notify()
 
     def remove_user(self, aor: str) -> None:
         """A user is gone: whoever watched him is told so, and his own subscriptions end."""
         for package in self.packages:
-            for subscription in list(self._by_aor.get((package, aor), ())):
+            for subscription in self._all.of(package, aor):
                 self.terminate(subscription, "noresource")
-        for subscription in list(self._by_watcher.get(aor, ())):
+        for subscription in self._all.of_watcher(aor):
             self.terminate(subscription, "deactivated")
 
     def terminate(self, subscription: Subscription, reason: str) -> None:
@@ -272,19 +271,16 @@ class NotifierUsage:
 
     def is_live(self, subscription: Subscription) -> bool:
         """True while the subscription is stored and may be refreshed."""
-        return subscription.id in self._stored
+        return subscription in self._all
 
     def subscriptions(self, package: str, aor: str) -> list[Subscription]:
         """Who watches `aor`, oldest first."""
-        return list(self._by_aor.get((package, aor), ()))
+        return self._all.of(package, aor)
 
     # -- bookkeeping --------------------------------------------------------------------------------------
 
     def _add(self, subscription: Subscription) -> None:
-        self._stored.add(subscription.id)
-        self._by_dialog[subscription.dialog.id] = subscription
-        self._by_aor.setdefault((subscription.package, subscription.aor), {})[subscription] = None
-        self._by_watcher.setdefault(subscription.watcher, {})[subscription] = None
+        self._all.add(subscription)
         self._arm(subscription)
 
     def _arm(self, subscription: Subscription) -> None:
@@ -313,18 +309,12 @@ class NotifierUsage:
                     # A restart finds it expired or ends it with its next NOTIFY.
                     log.warning("subscription.not-removed", extra={"error": str(error)})
 
-            self.journal.write([Record("subscription", (subscription.id,), None)], done)
+            self.journal.write([removal(subscription)], done)
 
         self.queue.run(subscription.id, job)
 
     def _remove(self, subscription: Subscription) -> None:
-        self._stored.discard(subscription.id)
-        self._by_dialog.pop(subscription.dialog.id, None)
-        for index, key in (
-            (self._by_aor, (subscription.package, subscription.aor)),
-            (self._by_watcher, subscription.watcher),
-        ):
-            _discard(index, key, subscription)
+        self._all.remove(subscription)
         if subscription.timer is not None:
             subscription.timer.cancel()
             subscription.timer = None
@@ -346,7 +336,7 @@ class NotifierUsage:
         """
         count = 0
         for (id_,), row in rows:
-            subscription = self._from_row(id_, row, flow, now, wall)
+            subscription = from_row(self, id_, row, flow, now, wall)
             if subscription.package not in self.packages:
                 log.warning("subscription.unknown-package", extra={"package": subscription.package})
                 continue
@@ -360,89 +350,13 @@ class NotifierUsage:
         if self.is_live(subscription) and (subscription.flow is not None or subscription.dialog.routes):
             subscription.notify()
 
-    def _from_row(
-        self,
-        id_: str,
-        row: tuple[Any, ...],
-        flow: Callable[[str], Flow | None],
-        now: float,
-        wall: float,
-    ) -> Subscription:
-        (
-            package,
-            event_id,
-            aor,
-            watcher,
-            call_id,
-            local_tag,
-            remote_tag,
-            local_uri,
-            remote_uri,
-            remote_target,
-            routes,
-            local_cseq,
-            remote_cseq,
-            accept,
-            expires_at,
-            flow_key,
-            state,
-            _reason,
-            user_agent,
-            filter_type,
-            filter_body,
-            created_at,
-            version,
-        ) = row
-        types = self.packages[package].content_types if package in self.packages else ("",)
-        accepted = tuple(accept.split(",")) if accept else ()
-        wanted = {value.split(";")[0].strip().lower() for value in accepted}
-        return Subscription(
-            self,
-            identifier=id_,
-            package=package,
-            event_id=event_id,
-            aor=aor,
-            watcher=watcher,
-            dialog=Dialog(
-                call_id=call_id,
-                local_tag=local_tag,
-                remote_tag=remote_tag,
-                local_uri=local_uri,
-                remote_uri=remote_uri,
-                remote_target=remote_target,
-                routes=routes.split("\n") if routes else (),
-                local_cseq=local_cseq,
-                remote_cseq=remote_cseq,
-            ),
-            accept=accepted,
-            content_type=next((value for value in types if value in wanted), types[0]),
-            expires_at=now + (expires_at - wall),
-            flow=flow(flow_key),
-            flow_key=flow_key,
-            state="pending" if state == "pending" else "active",
-            user_agent=user_agent,
-            created_at=created_at,
-            cseq_durable=local_cseq,
-            filter_type=filter_type,
-            filter_body=filter_body,
-            version=version,
-        )
-
     def settle(self) -> list[Record]:
         """What a clean stop writes last: the exact CSeq of every dialog, so that no number is skipped."""
         return [
             subscription.record(subscription.dialog.local_cseq)
-            for subscription in self._by_dialog.values()
+            for subscription in self._all
             if subscription.cseq_durable != subscription.dialog.local_cseq
         ]
-
-
-def _discard(index: dict[Any, dict[Subscription, None]], key: Any, subscription: Subscription) -> None:
-    members = index.get(key)
-    if members is not None:
-        members.pop(subscription, None)
-        if not members:
-            del index[key]
 
 
 def _not_durable(error: JournalError) -> ServiceUnavailable:
