@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from sip.errors import ParseError
+from sip.errors import ParseError, SipError
 from sip.framing import StreamFramer
 from sip.message import Request, Response, check_request, check_response, parse
 
@@ -116,3 +119,38 @@ def test_an_answer_to_every_request_can_be_made() -> None:
             answer = Response.to(request, 200, to_tag="here")
             check_response(answer)
             assert answer.to.tag == request.to.tag or answer.to.tag == "here"
+
+
+def look_at_everything(message: Request | Response) -> None:
+    if isinstance(message, Request):
+        check_request(message)
+        _ = message.uri.aor
+    else:
+        check_response(message)
+    _ = (message.vias, message.from_.uri.aor, message.to.uri.aor, message.cseq, message.call_id)
+    _ = (message.expires, message.max_forwards, message.event, message.content_type)
+    for address in (*message.contacts, *message.routes, *message.record_routes):
+        _ = address.uri.aor
+    message.render()
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    file=st.sampled_from(ALL),
+    mutations=st.lists(
+        st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 2), st.binary(max_size=3)),
+        min_size=1,
+        max_size=5,
+    ),
+)
+def test_a_mutated_capture_raises_nothing_but_sip_errors(
+    file: Path, mutations: list[tuple[float, int, bytes]]
+) -> None:
+    data = bytearray(file.read_bytes())
+    for where, cut, insert in mutations:
+        position = int(where * len(data))
+        data[position : position + cut] = insert
+    with contextlib.suppress(SipError):
+        look_at_everything(parse(bytes(data)))
+    with contextlib.suppress(SipError):
+        StreamFramer().feed(bytes(data))

@@ -1,7 +1,8 @@
 """The torture messages of RFC 4475: each has the outcome that the RFC states for it.
 
 A message is accepted by `parse` and `check_request` or `check_response`, refused with a status by one of
-them, or dropped (a response that nobody can use).  Where the RFC leaves the choice, the table says what we chose.
+them, or dropped (a response that nobody can use).  Where the RFC leaves the choice,
+the table says what we chose.
 """
 
 from __future__ import annotations
