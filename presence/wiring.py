@@ -228,7 +228,11 @@ def build(
     sip_core.allow_events = notifier.allow_events
 
     # A registration may be what a presentity is known by, and it is the moment for what waits for him.
-    registrar.on_change.append(lambda aor, _: presence.registration_changed(aor))
+    def registration_changed(aor: str, kind: str) -> None:
+        if kind != "refreshed":
+            presence.registration_changed(aor)
+
+    registrar.on_change.append(registration_changed)
     registrar.on_register.append(lambda aor, _: messages.recipient_registered(aor))
     bus.subscribe(PRESENCE_CHANGED, lambda aor: notifier.changed("presence", aor))
 
