@@ -242,7 +242,8 @@ def test_a_cancelled_phone_that_never_ends_the_call_leaves_nothing_behind() -> N
     server.receive(CANCEL)
     for second in range(200):
         server.timers.advance(float(second))
-    assert told(server.alice, "INVITE") == [100, 180, 487]
+    # Alice never acknowledges, so the 487 comes to her again and again.
+    assert list(dict.fromkeys(told(server.alice, "INVITE"))) == [100, 180, 487]
     assert len(server.layer) == 0
 
 
