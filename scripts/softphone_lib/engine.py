@@ -342,13 +342,16 @@ class Phone:
         The library is not destroyed: with a request unanswered that aborts the process (an assertion about
         the account that is gone). The face ends with `os._exit`.
         """
+        patience = LINGER
         with contextlib.suppress(pj.Error):
             for buddy in self._buddies.values():
                 if buddy.watched:
                     buddy.watched = False
                     buddy.subscribePresence(False)
+            info = self._account.getInfo()
+            patience = GOODBYE if info.regIsActive else LINGER
             self._account.setRegistration(False)  # withdraws the publication as well
-        until = time.monotonic() + GOODBYE
+        until = time.monotonic() + patience
         while time.monotonic() < until:
             if any(event.kind in ("unregistered", "refused") for event in self.poll()):
                 until = min(until, time.monotonic() + LINGER)
