@@ -7,7 +7,6 @@ another server's nonce (challenged again, stale), and with those that the client
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 import pytest
 
@@ -222,33 +221,6 @@ def test_a_modification_needs_the_tag_that_is_current(stem: str, house: House) -
 
 
 @captured("modify")
-def test_a_modification_needs_the_tag_that_is_current(stem: str, house: House) -> None:
-    data = FILES[stem]
-    answer = Phone(house, stem).ask(data)
-    assert answer.status == 412
-    assert basic(house.document(request_in(data).to.uri.aor)) == ["closed"]
-
-
-@captured("trusted publish")
-def test_a_trusted_peer_publishes_for_a_user(stem: str, trusting: House) -> None:
-    test_a_first_publication_is_shown_and_gets_an_entity_tag(stem, trusting)
-
-
-def check_modification(stem: str, house: House) -> None:
-    data = FILES[stem]
-    aor = request_in(data).to.uri.aor
-    state, activity = shown_in(stem)
-    before = house.publish(aor, pidf(aor, "open" if state == "closed" else "closed"))
-    assert basic(house.document(aor)) != [state]
-    answer = ask(stem, with_value(data, "SIP-If-Match", before), house)
-    assert answer.status == 200
-    assert answer.get("SIP-ETag") not in (None, before)
-    document = house.document(aor)
-    assert basic(document) == [state]
-    assert activity.encode() in document
-
-
-@captured("modify")
 def test_a_modification_replaces_what_was_published(stem: str, house: House) -> None:
     check_modification(stem, house)
 
@@ -380,19 +352,23 @@ def test_a_list_in_the_request_is_an_extension_that_is_not_supported_yet(stem: s
     assert (answer.status, answer.get("Unsupported")) == (420, "recipient-list-subscribe")
 
 
-SUBSCRIBE_OF: Callable[[str], str] = {
+ELSEWHERE = {
     "libpurple": "libpurple-udp-SUBSCRIBE",
     # Its own SUBSCRIBEs are for lists; it is the same program.
     "linphone-rls": "liblinphone-SUBSCRIBE",
-}.get
+}
+
+
+def subscribe_of(stem: str) -> str:
+    """The SUBSCRIBE of the client that gave an answer."""
+    return ELSEWHERE.get(client_of(stem)) or f"{client_of(stem)}-SUBSCRIBE"
 
 
 @captured("answer to NOTIFY")
 def test_a_captured_answer_ends_the_notify_transaction_and_keeps_the_subscription(
     stem: str, house: House
 ) -> None:
-    client = client_of(stem)
-    phone, first = subscribed(SUBSCRIBE_OF(client) or f"{client}-SUBSCRIBE", house)
+    phone, first = subscribed(subscribe_of(stem), house)
     phone.answer(first, FILES[stem])
     house.after(5.0)
     sent = len(phone.flow.methods)
@@ -408,8 +384,7 @@ def test_a_captured_answer_ends_the_notify_transaction_and_keeps_the_subscriptio
 
 @captured("answer to the last NOTIFY")
 def test_a_client_that_has_forgotten_the_dialog_is_no_failure_at_its_end(stem: str, house: House) -> None:
-    client = client_of(stem)
-    subscribe = SUBSCRIBE_OF(client) or f"{client}-SUBSCRIBE"
+    subscribe = subscribe_of(stem)
     phone, first = subscribed(subscribe, house)
     house.respond(first, flow=phone.flow)
     to = f"{value(FILES[subscribe], 'To')};tag={first.from_.tag}"
@@ -426,8 +401,7 @@ def test_a_client_that_has_forgotten_the_dialog_is_no_failure_at_its_end(stem: s
 
 @captured("answer to the last NOTIFY")
 def test_a_client_that_has_forgotten_a_live_dialog_is_notified_no_more(stem: str, house: House) -> None:
-    client = client_of(stem)
-    phone, first = subscribed(SUBSCRIBE_OF(client) or f"{client}-SUBSCRIBE", house)
+    phone, first = subscribed(subscribe_of(stem), house)
     phone.answer(first, FILES[stem])
     aor = first.from_.uri.aor
     house.publish(aor, pidf(aor, "open"))
