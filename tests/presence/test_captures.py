@@ -220,6 +220,20 @@ def test_a_modification_needs_the_tag_that_is_current(stem: str, house: House) -
     assert basic(house.document(request_in(data).to.uri.aor)) == ["closed"]
 
 
+def check_modification(stem: str, house: House) -> None:
+    data = FILES[stem]
+    aor = request_in(data).to.uri.aor
+    state, activity = shown_in(stem)
+    before = house.publish(aor, pidf(aor, "open" if state == "closed" else "closed"))
+    assert basic(house.document(aor)) != [state]
+    answer = ask(stem, with_value(data, "SIP-If-Match", before), house)
+    assert answer.status == 200
+    assert answer.get("SIP-ETag") not in (None, before)
+    document = house.document(aor)
+    assert basic(document) == [state]
+    assert activity.encode() in document
+
+
 @captured("modify")
 def test_a_modification_replaces_what_was_published(stem: str, house: House) -> None:
     check_modification(stem, house)
