@@ -192,8 +192,10 @@ def build(
         request_sender,
         timers,
         ProxySettings(loop_key=secret),
-        is_local=lambda uri: directory.is_local_domain(uri.host)
-        or network.is_local(uri.host, uri.port, uri.params.get("transport")),
+        is_local=lambda uri: (
+            directory.is_local_domain(uri.host)
+            or network.is_local(uri.host, uri.port, uri.params.get("transport"))
+        ),
         flow_for=lambda uri: flow_for(location, uri),
     )
     messages = MessageService(
@@ -219,6 +221,7 @@ def build(
         "PUBLISH": publications,
         "MESSAGE": messages,
     }
+
     def overload() -> str | None:
         if layer.servers > settings.max_transactions:
             return "Too many transactions"

@@ -23,9 +23,12 @@ CLOSED: Final = "closed"
 
 _BASIC_RANK: Final[dict[str | None, int]] = {OPEN: 0, None: 1, CLOSED: 2}
 _NOW: Final = float("inf")
-_HEAD: Final = b'<?xml version="1.0" encoding="UTF-8"?>\n<presence' + "".join(
-    f' xmlns:{prefix}="{uri}"' if prefix else f' xmlns="{uri}"' for prefix, uri in PREFIXES.items()
-).encode()
+_HEAD: Final = (
+    b'<?xml version="1.0" encoding="UTF-8"?>\n<presence'
+    + "".join(
+        f' xmlns:{prefix}="{uri}"' if prefix else f' xmlns="{uri}"' for prefix, uri in PREFIXES.items()
+    ).encode()
+)
 
 
 class Fragment:

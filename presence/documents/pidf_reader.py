@@ -169,9 +169,7 @@ class _Reader:
         return write_element(element)[len(name) + 1 :], tuple(inner_ids)
 
 
-def _data_model_children(
-    element: etree._Element, rules: layout.Layout
-) -> tuple[float | None, str | None]:
+def _data_model_children(element: etree._Element, rules: layout.Layout) -> tuple[float | None, str | None]:
     """Put person or device in order; its timestamp and deviceID."""
     for child in element:
         # Linphone writes the timestamp of a person in the namespace of PIDF.

@@ -42,6 +42,7 @@ class XmlLimits:
 
 DEFAULT_LIMITS = XmlLimits()
 
+
 def read_xml(data: bytes, what: str = "XML", limits: XmlLimits = DEFAULT_LIMITS) -> etree._Element:
     """The root element of the document `data`; `what` names the format in refusals.
 

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from sip.uri import Uri
 
 
-
 class Target(NamedTuple):
     """One member of the target set (RFC 3261 §16.5)."""
 
