@@ -24,6 +24,7 @@ NAMES = (
     "lapsed",
     "busy",
     "hub",
+    "mobile",
 )
 
 
@@ -77,6 +78,18 @@ def test_a_binding_survives(server: Server, client: _Clients) -> None:
     answer = phone.register(contact="")
     assert phone.host_port in answer.need("Contact")
     assert 500 < int(parameter(answer.need("Contact"), "expires") or 0) <= 600
+
+
+def test_a_binding_of_an_instance_survives_and_is_replaced_by_its_next_contact(
+    server: Server, client: _Clients
+) -> None:
+    phone, other = client("mobile"), client("mobile")
+    instance = ';+sip.instance="<urn:uuid:00000000-0000-1000-8000-000a95a0e128>";reg-id=1'
+    phone.register(contact=phone.contact + instance)
+    server.restart()
+    answer = other.register(contact=other.contact + instance)
+    assert other.host_port in answer.need("Contact")
+    assert phone.host_port not in "".join(answer.get_all("Contact"))
 
 
 def test_the_entity_tag_of_a_publication_survives(server: Server, client: _Clients) -> None:
