@@ -24,6 +24,7 @@ from sip.errors import (
     ServerInternalError,
     ServiceUnavailable,
     SipError,
+    TooManyHops,
     TransportError,
 )
 from sip.headers import Via
@@ -161,7 +162,7 @@ class SipCore:
         if partial is None or partial.method == "ACK":
             return
         try:
-            answers = self._note_source(partial, partial.via, flow)
+            answers = self._answers_to(partial, flow)
             response = Response.to(
                 partial, error.status, error.reason, to_tag=self._token(), headers=error.headers
             )
@@ -170,6 +171,17 @@ class SipCore:
         except (SipError, TransportError):
             # Not even a Via to answer along: nobody can be told.
             return
+
+    def _answers_to(self, partial: Request, flow: Flow) -> Flow:
+        """The way of answers to a request that is broken, perhaps in its topmost Via."""
+        if "Via" not in partial:
+            raise BadRequest("Missing Via header field")
+        try:
+            via = partial.via
+        except BadRequest:
+            # It goes back as it came, to where the packet was from: that much is certain (RFC 4475 §3.1.2.1).
+            return flow
+        return self._note_source(partial, via, flow)
 
     def _note_source(self, request: Request, via: Via, flow: Flow) -> Flow:
         """Write into the Via where the request came from, and say where answers go (§18.2.1, RFC 3581 §4)."""
@@ -296,7 +308,7 @@ class SipCore:
     def _to_user(self, sr: ServerRequest) -> None:
         """Whatever no service of ours takes goes to the user's bindings."""
         request = sr.request
-        self._check_required(request, "Proxy-Require")
+        self._check_forwardable(request)
         sr.identity = self._identify(sr, proxy=True)
         aor = self._directory.resolve(sr.aor)
         if aor is None:
@@ -306,7 +318,7 @@ class SipCore:
     def _pass_on(self, sr: ServerRequest, owned: bool) -> None:
         """A request for elsewhere: of a dialog that goes through us, or of a user of ours."""
         request = sr.request
-        self._check_required(request, "Proxy-Require")
+        self._check_forwardable(request)
         if request.to.tag is not None and owned and self._may_pass(request, sr.flow):
             self.onward.onward(sr, record_route=False)
             return
@@ -396,6 +408,12 @@ class SipCore:
         return Identity(proved.aor, "digest", sender.display)
 
     # -- what we can --------------------------------------------------------------------------------------
+
+    def _check_forwardable(self, request: Request) -> None:
+        """What a proxy refuses whoever it is that asks (RFC 3261 §16.3 steps 3 and 5)."""
+        if request.max_forwards == 0:
+            raise TooManyHops
+        self._check_required(request, "Proxy-Require")
 
     def _check_required(self, request: Request, header: str) -> None:
         unknown = [

@@ -119,6 +119,16 @@ class TestTheServerItself:
         house.receive(OPTIONS.replace("CSeq: 1 OPTIONS", "CSeq: one OPTIONS"), house.stranger)
         assert house.stranger.statuses == [400]
 
+    def test_a_broken_via_is_answered_where_it_came_from(self, house: House) -> None:
+        text = OPTIONS.replace("branch=z9hG4bKopt1", ";,;,,")
+        response = house.ask(text, house.stranger)
+        assert (response.status, "Via" in response.reason) == (400, True)
+        assert response.get("Via") == "SIP/2.0/UDP 198.51.100.9:5060;;,;,,"
+
+    def test_without_a_via_nobody_is_answered(self, house: House) -> None:
+        house.receive("\n".join(line for line in OPTIONS.splitlines() if "Via" not in line), house.stranger)
+        assert house.stranger.sent == []
+
     def test_rubbish_is_dropped(self, house: House) -> None:
         house.receive(b"GET / HTTP/1.0\r\n\r\n", house.stranger)
         assert house.stranger.sent == []
@@ -247,6 +257,10 @@ class TestForwarding:
     def test_what_has_gone_too_far_is_483(self, house: House) -> None:
         self.registered(house)
         assert house.ask(INVITE.replace("Max-Forwards: 70", "Max-Forwards: 0")).status == 483
+
+    def test_what_has_gone_too_far_is_refused_before_anybody_is_asked_who_he_is(self, house: House) -> None:
+        text = INVITE.replace("192.0.2.7", "198.51.100.9").replace("Max-Forwards: 70", "Max-Forwards: 0")
+        assert house.ask(text, house.stranger).status == 483
 
     def test_between_foreign_domains_nothing_is_relayed(self, house: House) -> None:
         text = INVITE.replace("alice@example.com", "eve@elsewhere.org").replace(
