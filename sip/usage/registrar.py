@@ -155,7 +155,10 @@ class Registrar:
         All our domains are one administration, so any of them may be in the Request-URI.
         """
         to = sr.request.to.uri
-        if not isinstance(to, Uri) or not self._directory.is_local_domain(to.host):
+        if not isinstance(to, Uri):
+            # RFC 3261 §10.2; RFC 4475 §3.3.4.
+            raise BadRequest("To of a REGISTER must be a SIP URI")
+        if not self._directory.is_local_domain(to.host):
             raise NotFound("Not a domain of this server")
         aor = self._directory.resolve(to.aor)
         if aor is None:

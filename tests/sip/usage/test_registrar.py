@@ -356,13 +356,19 @@ def test_nobody_registers_somebody_else(house: House) -> None:
     [
         ("<sip:nobody@example.com>", "User does not exist"),
         ("<sip:alice@elsewhere.example>", "Not a domain of this server"),
-        ("<tel:+12015550123>", "Not a domain of this server"),
     ],
 )
 def test_whom_we_do_not_have_is_answered_404(house: House, to: str, reason: str) -> None:
     answer = house.send(register(PHONE, to=to))
     assert answer is not None
     assert (answer.status, answer.reason) == (404, reason)
+
+
+@pytest.mark.parametrize("to", ["<tel:+12015550123>", "isbn:2983792873"])
+def test_only_a_sip_uri_can_be_registered_for(house: House, to: str) -> None:
+    answer = house.send(register(PHONE, to=to))
+    assert answer is not None
+    assert (answer.status, answer.reason) == (400, "To of a REGISTER must be a SIP URI")
 
 
 @pytest.mark.parametrize("contact", ["<mailto:alice@example.com>", "<sip:@:>", '"Al <sip:a@b>'])
