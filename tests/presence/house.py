@@ -27,8 +27,8 @@ from tests.sip.usage.fakes import WALL, MemoryJournal
 DOMAIN = "sip.test"
 PASSWORD = "secret"
 TRUSTED = "192.0.2.7"
-PORTS = (5160, 5161, 5163)
-"""Of our listeners; where clients are on the same address they have others."""
+LISTENERS = frozenset((host, port) for host in ("127.0.0.1", "localhost") for port in (5160, 5161, 5163))
+"""Clients are on the same machine, at other ports."""
 
 
 class Network(FakeNetwork):
@@ -37,6 +37,7 @@ class Network(FakeNetwork):
     def __init__(self) -> None:
         super().__init__()
         self.opened: list[tuple[str, str, int]] = []
+        self.ours: set[tuple[str, int | None]] = set(LISTENERS)
 
     def at(self, host: str, port: int = 5060, transport: str = "UDP") -> FakeFlow:
         flow = super().at(host, port, transport)
@@ -50,13 +51,14 @@ class Network(FakeNetwork):
         return super().connect(destination)
 
     def is_local(self, host: str, port: int | None, transport: str | None) -> bool:
-        return host in ("127.0.0.1", "localhost") and port in PORTS
+        return (host, port) in self.ours
 
 
 class House:
-    """A whole server; `settings` are those of `presence.settings.Settings`."""
+    """A whole server: `settings` as of `presence.settings.Settings`, `users` at its first domain."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, users: Sequence[str] = ("alice", "bob", "carol", "dave"), **settings: Any) -> None:
+        self._users = users
         self.network = Network()
         self.journal = MemoryJournal()
         self.settings = Settings(
@@ -74,7 +76,7 @@ class House:
         domain = self.settings.domain[0]
         directory.load(
             User(aor, name.capitalize(), WALL, Credentials.of(aor, PASSWORD))
-            for name in ("alice", "bob", "carol", "dave")
+            for name in self._users
             for aor in [f"sip:{name}@{domain}"]
         )
         return wiring.build(
@@ -155,7 +157,7 @@ class House:
         host, port = flow.remote
         return self.ask(
             f"""
-            REGISTER sip:{DOMAIN} SIP/2.0
+            REGISTER sip:{aor.partition("@")[2]} SIP/2.0
             Via: SIP/2.0/{flow.transport} {host}:{port};branch=z9hG4bKregister{call}
             Max-Forwards: 70
             From: <{aor}>;tag=1
