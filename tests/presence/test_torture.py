@@ -1,8 +1,9 @@
 """The torture messages of RFC 4475 and RFC 5118 through the whole server.
 
 The server is responsible for example.com and for other hosts that the messages are sent to, and a phone of
-user@example.com is registered.  Each message comes from a trusted peer, so that more than the challenge is seen,
-and from a stranger, who must not get further than that.  An outcome is a status, or FORWARDED, or DROPPED.
+user@example.com is registered.  Each message comes from a trusted peer, so that more than the challenge is
+seen, and from a stranger, who must not get further than that.  An outcome is a status, or FORWARDED, or
+DROPPED.
 """
 
 from __future__ import annotations
