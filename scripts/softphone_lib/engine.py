@@ -88,6 +88,18 @@ def muted() -> Iterator[None]:
         os.close(nowhere)
 
 
+class _Endpoint(pj.Endpoint):  # type: ignore[misc]
+    """The library, with an eye on the connection."""
+
+    def __init__(self, phone: Phone) -> None:
+        super().__init__()
+        self._phone = phone
+
+    def onTransportState(self, prm: pj.OnTransportStateParam) -> None:
+        if prm.state == pj.PJSIP_TP_STATE_DISCONNECTED:
+            self._phone.cut_off = True
+
+
 class _Tap(pj.LogWriter):  # type: ignore[misc]
     """pjsip's log, kept in a file if wanted, and read as a tap on the wire.
 
@@ -118,7 +130,7 @@ class _Buddy(pj.Buddy):  # type: ignore[misc]
         self._phone = phone
         self.aor = aor
         self.watched = False
-        self._shown = ("unknown", "")
+        self.shown = ("unknown", "")
         self._watch = ""
 
     def state(self) -> tuple[str, str]:
@@ -133,8 +145,8 @@ class _Buddy(pj.Buddy):  # type: ignore[misc]
 
     def onBuddyState(self) -> None:
         state = self.state()
-        if self.watched and state != self._shown:
-            self._shown = state
+        if self.watched and state != self.shown:
+            self.shown = state
             self._phone.events.append(Event("state", self.aor, *state))
 
     def onBuddyEvSubState(self, prm: pj.OnBuddyEvSubStateParam) -> None:
@@ -214,8 +226,9 @@ class Phone:
         self.transport = transport
         self._hint = "" if transport == "udp" else f";transport={transport}"
         self._buddies: dict[str, _Buddy] = {}
+        self.cut_off = False  # the connection went since the last registration
         self._tap = _Tap(self, log)
-        self._endpoint = pj.Endpoint()
+        self._endpoint = _Endpoint(self)
         with explained():
             self._start_endpoint()
             self._account = _Account(self)
@@ -250,7 +263,8 @@ class Phone:
         config.regConfig.timeoutSec = expires
         config.regConfig.delayBeforeRefreshSec = min(5, max(1, expires // 2))
         config.regConfig.firstRetryIntervalSec = 2
-        config.regConfig.retryIntervalSec = 10
+        config.regConfig.retryIntervalSec = 5
+        config.regConfig.randomRetryIntervalSec = 1
         # Without a route pjsip sends PUBLISH and SUBSCRIBE to port 5060 of the domain.
         config.sipConfig.proxies.append(f"sip:{f'[{host}]' if ':' in host else host}:{port}{self._hint};lr")
         config.sipConfig.authCreds.append(pj.AuthCredInfo("digest", "*", self.user, 0, password))
@@ -266,7 +280,21 @@ class Phone:
         """Let pjsip work for at most that long; returns the events that came up, oldest first."""
         self._endpoint.libHandleEvents(milliseconds)
         happened, self.events = self.events, []
+        for event in happened:
+            if event.kind == "registered" and self.cut_off:
+                self.cut_off = False
+                self._ask_again()
         return happened
+
+    def _ask_again(self) -> None:
+        """Subscribe anew: the connection that the NOTIFYs of the old dialogs came by is gone."""
+        for aor, old in [item for item in self._buddies.items() if item[1].watched]:
+            old.watched = False
+            del self._buddies[aor]
+            with contextlib.suppress(pj.Error):
+                buddy = self._buddy(aor)
+                buddy.watched, buddy.shown = True, old.shown
+                buddy.subscribePresence(True)
 
     def _buddy(self, aor: str) -> _Buddy:
         """The buddy of that name, made without a subscription if there is none."""

@@ -82,10 +82,23 @@ def sign_on(server: Server, tmp_path: Path) -> Iterator[SignOn]:
     """Starts a phone of `name` at the module's server or another."""
     with ExitStack() as stack:
 
-        def start(name: str, password: str = PASSWORD, at: Server = server, expires: int = 600) -> SoftPhone:
-            log = tmp_path / f"{name}.log"
-            aor = f"{name}@example.com"
-            return stack.enter_context(SoftPhone(aor, password, at.address(), expires=expires, log=log))
+        def start(
+            name: str,
+            password: str = PASSWORD,
+            at: Server = server,
+            expires: int = 600,
+            transport: str = "udp",
+        ) -> SoftPhone:
+            return stack.enter_context(
+                SoftPhone(
+                    f"{name}@example.com",
+                    password,
+                    at.address(transport),
+                    transport=transport,
+                    expires=expires,
+                    log=tmp_path / f"{name}.log",
+                )
+            )
 
         yield start
 
@@ -128,5 +141,24 @@ def test_a_killed_and_restarted_server_goes_on_in_the_old_dialogs(
     bob.tell("publish", state="away", note="after the kill")
     alice.expect_state(bob.aor, "away", "after the kill")
     assert alice.requests_sent("SUBSCRIBE") == subscribes
+    alice.tell("message", who=bob.aor, text="still there?")
+    bob.expect("message", who=alice.aor, text="still there?")
+
+
+def test_phones_on_connections_come_back_after_a_kill_and_go_on(
+    start_server: StartServer, sign_on: SignOn
+) -> None:
+    server = start_server("alice@example.com", "bob@example.com", listen=["tcp"])
+    alice, bob = (sign_on(name, at=server, transport="tcp") for name in ("alice", "bob"))
+    for one in (alice, bob):
+        one.expect("registered")
+    bob.tell("publish", state="busy", note="before the kill")
+    alice.tell("watch", who=bob.aor)
+    alice.expect_state(bob.aor, "busy", "before the kill")
+    server.restart()
+    for one in (alice, bob):
+        one.expect("registered", timeout=30)
+    bob.tell("publish", state="away", note="after the kill")
+    alice.expect_state(bob.aor, "away", "after the kill")
     alice.tell("message", who=bob.aor, text="still there?")
     bob.expect("message", who=alice.aor, text="still there?")
