@@ -25,7 +25,7 @@ from sip.stats import Stats
 from sip.timers import TimerWheel
 from sip.transaction import TransactionLayer, TransactionTimes
 from sip.transport.flow import Flow
-from sip.usage.location import Location
+from sip.usage.location import Binding, Location
 from sip.usage.notifier import NotifierSettings, NotifierUsage
 from sip.usage.onward import OnwardToUsers, flow_for, targets
 from sip.usage.proxy import Proxy, ProxySettings
@@ -235,8 +235,13 @@ def build(
         if kind != "refreshed":
             presence.registration_changed(aor)
 
+    def watcher_seen(aor: str, binding: Binding) -> None:
+        if binding.flow is not None and binding.flow.reliable:
+            notifier.watcher_seen(aor, binding.flow, binding.user_agent)
+
     registrar.on_change.append(registration_changed)
     registrar.on_register.append(lambda aor, _: messages.recipient_registered(aor))
+    registrar.on_register.append(watcher_seen)
     bus.subscribe(PRESENCE_CHANGED, lambda aor: notifier.changed("presence", aor))
 
     return House(

@@ -41,6 +41,8 @@ def setup_logging(level: str, style: str, stream: TextIO | None = None) -> None:
     root.setLevel(level.upper())
     # Who asks for a trace gets it, at whatever level the rest is.
     logging.getLogger(TRACE_LOGGER).setLevel(logging.INFO)
+    # Alembic tells of every look at the database.
+    logging.getLogger("alembic").setLevel(logging.DEBUG if level == "debug" else logging.WARNING)
     # Twisted tells of every factory that starts; worth reading only by who looks for a fault.
     logging.getLogger("twisted").setLevel("WARNING" if level == "info" else level.upper())
 

@@ -97,7 +97,8 @@ def outbound_of(contact: Contact) -> tuple[str, int]:
 
     A reg-id without an instance, or one that is no number, is ignored (RFC 5626 §6).
     """
-    instance = contact.params.get("+sip.instance") or ""
+    # A plain str: the header value remembers its quotes in a type of its own, which nothing else must see.
+    instance = str(contact.params.get("+sip.instance") or "")
     text = contact.params.get("reg-id") or ""
     reg_id = int(text) if instance and text.isascii() and text.isdigit() and len(text) < 10 else 0
     return instance, reg_id

@@ -247,6 +247,24 @@ class NotifierUsage:
         for subscription in self._all.of(package, aor):
             subscription.notify()
 
+    def watcher_seen(self, watcher: str, flow: Flow, user_agent: str) -> None:
+        """A watcher has registered over `flow`: reach him there where his old connection is gone.
+
+        A connection does not outlive a restart, and a phone that opens another one registers by it long
+        before it refreshes what it watches.  It is taken for the same phone when address and User-Agent are
+        the same; if it was another one after all, it answers 481 and the subscription ends, as it would have
+        anyhow.
+        """
+        for subscription in self._all.of_watcher(watcher):
+            before = subscription.flow
+            if before is not None and before.alive:
+                continue
+            host = subscription.flow_key.partition("|")[2].partition("|")[0].rpartition(":")[0].strip("[]")
+            if host == flow.remote[0] and subscription.user_agent == user_agent:
+                subscription.flow = flow
+                if subscription.undelivered or before is None:
+                    subscription.notify()
+
     def remove_user(self, aor: str) -> None:
         """A user is gone: whoever watched him is told so, and his own subscriptions end."""
         for package in self.packages:

@@ -399,6 +399,36 @@ class TestRestart:
         assert after.network.flows.keys() == House().network.flows.keys()
 
 
+class TestConnectionsThatWent:
+    """A phone on TCP whose connection is gone comes back on another one."""
+
+    def test_a_phone_that_registers_again_is_told_there_what_it_missed(self, house: House) -> None:
+        old, new = FakeFlow("TCP", "192.0.2.7", 40000), FakeFlow("TCP", "192.0.2.7", 40001)
+        house.receive(SUBSCRIBE.replace("UDP", "TCP"), old)
+        house.answer(old.messages[-1], flow=old)
+        old.lose()
+        house.network.unreachable.add("192.0.2.7")
+        house.package.state = "rain"
+        house.notifier.changed("presence", "sip:alice@example.com")
+        house.after(0.1)
+        house.notifier.watcher_seen("sip:bob@example.com", new, "")
+        assert [notify.body for notify in house.notifies(new)] == [b"rain"]
+
+    def test_another_phone_of_his_is_left_alone(self, house: House) -> None:
+        old, new = FakeFlow("TCP", "192.0.2.7", 40000), FakeFlow("TCP", "192.0.2.7", 40001)
+        house.receive(SUBSCRIBE.replace("UDP", "TCP") + "User-Agent: desk\n", old)
+        old.lose()
+        house.notifier.watcher_seen("sip:bob@example.com", new, "mobile")
+        assert new.sent == []
+
+    def test_a_phone_whose_connection_lives_stays_on_it(self, house: House) -> None:
+        old, new = FakeFlow("TCP", "192.0.2.7", 40000), FakeFlow("TCP", "192.0.2.7", 40001)
+        house.receive(SUBSCRIBE.replace("UDP", "TCP"), old)
+        house.notifier.watcher_seen("sip:bob@example.com", new, "")
+        house.notifier.changed("presence", "sip:alice@example.com")
+        assert new.sent == []
+
+
 class TestRemovedUsers:
     def test_watchers_of_a_removed_user_are_told(self, house: House) -> None:
         subscribed(house)
