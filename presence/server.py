@@ -1,8 +1,8 @@
 """A running server: opens what `wiring` builds on, starts it, and ends it without losing anything.
 
-Start: the database is migrated and read, listeners are opened, the state is restored, the journal starts,
-and only then messages are read.  End (SIGTERM, SIGINT): new requests are refused, what is under way is
-answered, the journal is flushed, connections are closed.
+Start: the database is migrated and read, listeners are opened, the state is restored, the journal starts;
+messages are read once the state is there.  End (SIGTERM, SIGINT): new requests are refused, what is under
+way is answered, the journal is flushed, connections are closed.
 """
 
 from __future__ import annotations

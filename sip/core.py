@@ -41,6 +41,10 @@ log = logging.getLogger(__name__)
 
 DEFAULT_PORT = 5060
 
+WITHIN_DIALOGS = frozenset({"INVITE", "ACK", "BYE", "UPDATE", "PRACK", "INFO", "NOTIFY", "SUBSCRIBE"})
+"""Methods that pass unchallenged along a dialog that goes through us: the other end knows its dialogs and
+answers 481 to what belongs to none.  A MESSAGE or a REFER means the same with or without one: challenged."""
+
 
 class Service(Protocol):
     """Something of ours that answers a method."""
@@ -319,7 +323,8 @@ class SipCore:
         """A request for elsewhere: of a dialog that goes through us, or of a user of ours."""
         request = sr.request
         self._check_forwardable(request)
-        if request.to.tag is not None and owned and self._may_pass(request, sr.flow):
+        inside = owned and request.to.tag is not None and request.method in WITHIN_DIALOGS
+        if inside and self._may_pass(request, sr.flow):
             self.onward.onward(sr, record_route=False)
             return
         sender = request.from_.uri
@@ -394,6 +399,11 @@ class SipCore:
         request = sr.request
         if sr.trusted:
             claimed = identify(request, trusted=True)
+            if "id" in {
+                wish.strip().lower() for line in request.get_all("Privacy") for wish in line.split(";")
+            }:
+                # It was told to us and is for nobody outside (RFC 3323 §4.3, RFC 3325 §9.3): not for phones.
+                strip_asserted(request)
             return Identity(
                 self._directory.resolve(claimed.aor) or claimed.aor, claimed.source, claimed.display
             )
@@ -425,9 +435,8 @@ class SipCore:
             raise BadExtension(headers=(("Unsupported", ", ".join(unknown)),))
 
     def _allow(self) -> str:
-        own = ["OPTIONS", *self.services]
-        forwarded = ["INVITE", "ACK", "CANCEL", "BYE", "NOTIFY", "INFO", "REFER", "UPDATE", "PRACK"]
-        return ", ".join(own + forwarded)
+        # What this server itself answers; whatever else is for a user is forwarded to him.
+        return ", ".join(["OPTIONS", *self.services])
 
     def _capabilities(self) -> list[tuple[str, str]]:
         headers = [

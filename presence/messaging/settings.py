@@ -20,8 +20,8 @@ class MessageSettings:
         retry_after: Retry-After of a 503, when a message could not be stored.
     """
 
-    max_body: int = 65536
-    max_stored: int = 100
+    max_body: int = 16384
+    max_stored: int = 200
     expires: float = 7 * 86400.0
     retry_interval: float = 300.0
     max_clock_error: float = 3600.0

@@ -23,6 +23,10 @@ ServerKey = tuple[str, str, str]
 """Branch, sent-by and method; for RFC 2543 peers, their replacement for a branch, "", and method."""
 
 
+MergeIdentity = tuple[str, str, int, str]
+"""From tag, Call-ID, CSeq number and method: what stays the same on every path that a request takes."""
+
+
 class TransactionCore(Protocol):
     """Who hears of requests that are new, and of messages that belong to no transaction."""
 
@@ -50,7 +54,7 @@ class TransactionLayer:
         self._servers: dict[ServerKey, ServerTransaction] = {}
         self._clients: dict[tuple[str, str], ClientTransaction] = {}
         self._waiting_on: dict[Flow, dict[ClientTransaction, None]] = {}
-        self._merges: dict[tuple[str, str, int, str], ServerKey] = {}
+        self._merges: dict[MergeIdentity, ServerKey] = {}
 
     def __len__(self) -> int:
         return len(self._servers) + len(self._clients)
@@ -153,6 +157,7 @@ class TransactionLayer:
             if other is not None and other.final_status not in (401, 407):
                 return True
         self._merges[identity] = transaction.key
+        transaction.merge_identity = identity
         return False
 
     # -- what transactions tell ---------------------------------------------------------------------------
@@ -169,9 +174,8 @@ class TransactionLayer:
         """A server transaction has ended."""
         if self._servers.get(transaction.key) is transaction:
             del self._servers[transaction.key]
-        request = transaction.request
-        identity = (request.from_.tag or "", request.call_id, request.cseq.number, request.method)
-        if self._merges.get(identity) == transaction.key:
+        identity = transaction.merge_identity
+        if identity is not None and self._merges.get(identity) == transaction.key:
             del self._merges[identity]
 
     def forget_client(self, transaction: ClientTransaction) -> None:

@@ -25,7 +25,7 @@ from sip.transaction.times import (
 from sip.transport.flow import Flow
 
 if TYPE_CHECKING:
-    from sip.transaction.layer import ServerKey, TransactionLayer
+    from sip.transaction.layer import MergeIdentity, ServerKey, TransactionLayer
 
 AGAIN: Final = "request again"
 ACK: Final = "ACK"
@@ -51,6 +51,7 @@ class ServerTransaction:
         "flow",
         "key",
         "last",
+        "merge_identity",
         "on_cancel",
         "request",
         "state",
@@ -71,6 +72,8 @@ class ServerTransaction:
         self.last: bytes = b""
         """The answer as last sent, for retransmission."""
         invite = request.method == "INVITE"
+        self.merge_identity: MergeIdentity | None = None
+        """Set once the request has arrived at a service of ours (RFC 3261 §8.2.2.2)."""
         self._table = INVITE_TABLE if invite else NON_INVITE_TABLE
         self.state: State = PROCEEDING if invite else TRYING
         self._layer = layer

@@ -17,13 +17,13 @@ class TransportSettings:
     max_message: int = 65536
     """Largest message taken from a stream or a WebSocket (bytes); more is answered 513 where it can be."""
 
-    max_connections: int = 10000
+    max_connections: int = 20000
     """Connections open at one time, in and out together; a new one beyond that is refused."""
 
-    idle_timeout: float = 900.0
+    idle_timeout: float = 3600.0
     """A connection on which nothing was received for so long is closed (seconds)."""
 
-    message_timeout: float = 15.0
+    message_timeout: float = 30.0
     """Time to finish a message that has begun (seconds): an answer to peers that trickle bytes."""
 
     connect_timeout: float = 5.0

@@ -63,7 +63,7 @@ class RegistrarSettings:
     min_expires: int = 60
     default_expires: int = 3600
     max_expires: int = 86400
-    max_bindings: int = 10
+    max_bindings: int = 20
     service_route: tuple[str, ...] = ()
     require_path_support: bool = False
     retry_after: int = 5

@@ -206,18 +206,9 @@ def test_a_refusal_names_the_fault(case: Case, house: House) -> None:
     assert answer.reason not in ("", "Bad Request")
 
 
-UNFORGETTABLE = ("scalar02", "insuf")
-WHY_UNFORGETTABLE = "TransactionLayer.forget_server reads CSeq, From and Call-ID of what was refused for them"
-
-
 @pytest.mark.parametrize(
     "case",
-    [
-        pytest.param(case, marks=pytest.mark.xfail(strict=True, reason=WHY_UNFORGETTABLE))
-        if case.name in UNFORGETTABLE
-        else case
-        for case in ALL
-    ],
+    ALL,
     ids=lambda case: case.name,
 )
 def test_nothing_is_left_behind_and_nothing_breaks_later(case: Case, house: House, faults: list[str]) -> None:

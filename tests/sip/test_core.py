@@ -103,6 +103,18 @@ class TestTheServerItself:
         assert response.status == 405
         assert "OPTIONS" in response.values("Allow")
 
+    def test_allow_names_what_the_server_itself_answers(self, house: House) -> None:
+        text = INVITE.replace("sip:alice@example.com SIP", "sip:example.com SIP")
+        assert set(house.ask(text, house.stranger).values("Allow")) == {"OPTIONS", "REGISTER", "SUBSCRIBE"}
+
+    def test_a_subscribe_that_names_no_user_is_404(self, house: House) -> None:
+        response = house.ask(SUBSCRIBE.replace("sip:alice@example.com SIP", "sip:example.com SIP"))
+        assert (response.status, response.reason) == (404, "A user is missing in the Request-URI")
+
+    def test_a_telephone_number_is_404(self, house: House) -> None:
+        response = house.ask(INVITE.replace("sip:alice@example.com SIP", "tel:+4930123456 SIP"))
+        assert (response.status, response.reason) == (404, "No route to telephone numbers")
+
     def test_an_extension_that_is_required_and_unknown_is_named(self, house: House) -> None:
         response = house.ask(OPTIONS + "Require: path, teleport, wings\n", house.stranger)
         assert (response.status, response.get("Unsupported")) == (420, "teleport, wings")
@@ -325,6 +337,39 @@ class TestForwarding:
             )
             house.receive(text.rstrip() + "\n" + route)
         assert phone.methods == ["ACK", "BYE"]
+
+    def test_a_message_within_a_claimed_dialog_is_challenged_like_any_other(self, house: House) -> None:
+        phone = self.registered(house)
+        phone.take()
+        text = (
+            INVITE.replace("INVITE", "MESSAGE")
+            .replace("sip:alice@example.com SIP", "sip:alice@203.0.113.20:5060 SIP")
+            .replace("To: <sip:alice@example.com>", "To: <sip:alice@example.com>;tag=x")
+            .replace("192.0.2.7", "198.51.100.9")
+        )
+        response = house.ask(text.rstrip() + "\nRoute: <sip:192.0.2.1:5060;lr>\n", house.stranger)
+        assert response.status == 407
+        assert phone.sent == []
+
+    def test_an_identity_that_wants_privacy_does_not_reach_the_phone(self, house: House) -> None:
+        phone = self.registered(house)
+        phone.take()
+        house.receive(INVITE + "P-Asserted-Identity: <sip:bob@example.com>\nPrivacy: id\n")
+        (invite,) = phone.messages
+        assert "P-Asserted-Identity" not in invite
+
+    def test_an_identity_that_a_trusted_peer_asserts_travels_on(self, house: House) -> None:
+        phone = self.registered(house)
+        phone.take()
+        house.receive(INVITE + "P-Asserted-Identity: <sip:bob@example.com>\n")
+        assert phone.messages[0].get("P-Asserted-Identity") == "<sip:bob@example.com>"
+
+    @pytest.mark.parametrize("method", ["OPTIONS", "INFO", "REFER", "NOTIFY", "FROBNICATE"])
+    def test_any_method_that_we_do_not_serve_goes_to_the_phone(self, house: House, method: str) -> None:
+        phone = self.registered(house)
+        phone.take()
+        house.receive(INVITE.replace("INVITE", method))
+        assert phone.methods == [method]
 
     def test_a_stranger_cannot_send_through_us_by_claiming_a_dialog(self, house: House) -> None:
         text = (

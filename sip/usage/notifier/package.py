@@ -7,6 +7,9 @@ from typing import Literal, Protocol
 
 Authorization = Literal["active", "pending"]
 
+Reason = Literal["deactivated", "probation", "rejected", "timeout", "giveup", "noresource", "invariant"]
+"""Why a subscription has ended (RFC 6665 §4.1.3)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Body:
@@ -37,7 +40,7 @@ class SubscriptionView(Protocol):
 
 
 class EventPackage(Protocol):
-    """One event package; see docs/ for how little a new one needs."""
+    """One event package; docs/architecture.md says how one comes in."""
 
     @property
     def name(self) -> str:

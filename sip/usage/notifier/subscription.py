@@ -21,7 +21,7 @@ from sip.ports import JournalError, Record
 from sip.routing import next_hop
 from sip.timers import Timer
 from sip.transport.flow import Flow
-from sip.usage.notifier.package import Authorization, Body
+from sip.usage.notifier.package import Authorization, Body, Reason
 
 if TYPE_CHECKING:
     from sip.usage.notifier.usage import NotifierUsage
@@ -130,11 +130,11 @@ class Subscription:
         else:
             self._send()
 
-    def end(self, reason: str) -> None:
+    def end(self, reason: Reason, retry_after: int | None = None) -> None:
         """Send the last NOTIFY, `terminated` with `reason` (RFC 6665 §4.1.3); no other follows it."""
         if self._ending:
             return
-        self._ending = reason
+        self._ending = reason if retry_after is None else f"{reason};retry-after={retry_after}"
         self.notify()
 
     @property
@@ -174,7 +174,7 @@ class Subscription:
 
     def _body(self) -> Body | None:
         package = self._usage.packages[self.package]
-        if self.state == "pending" or self._ending in ("rejected", "noresource"):
+        if self.state == "pending" or self._ending.startswith(("rejected", "noresource")):
             return package.neutral(self)
         return package.document(self, self._usage.wall())
 

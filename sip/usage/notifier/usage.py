@@ -8,8 +8,10 @@ its NOTIFY fails in a way that ends it.
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sip.dialog import Dialog
@@ -31,7 +33,7 @@ from sip.stats import Stats
 from sip.timers import TimerWheel
 from sip.transport.flow import Flow
 from sip.usage.notifier.index import Subscriptions
-from sip.usage.notifier.package import EventPackage
+from sip.usage.notifier.package import EventPackage, Reason
 from sip.usage.notifier.rows import from_row, removal
 from sip.usage.notifier.subscription import CSEQ_BLOCK, Subscription
 
@@ -45,7 +47,7 @@ class NotifierSettings:
     min_expires: int = 60
     default_expires: int = 3600
     max_expires: int = 86400
-    max_per_watcher: int = 1000
+    max_per_watcher: int = 2000
     """Subscriptions that one watcher may hold; the next is refused 403."""
     restore_rate: int = 1000
     """NOTIFYs a second with which watchers are brought up to date after a start."""
@@ -77,6 +79,7 @@ class NotifierUsage:
         self._token = token
         self._settings = settings or NotifierSettings()
         self._all = Subscriptions()
+        self._being_stored: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return len(self._all)
@@ -114,7 +117,10 @@ class NotifierUsage:
         if aor is None:
             raise NotFound(f"No such user: {sr.aor.removeprefix('sip:')}")
         watcher = sr.identity.aor
-        if self._all.count_of_watcher(watcher) >= self._settings.max_per_watcher:
+        if (
+            self._all.count_of_watcher(watcher) + self._being_stored[watcher]
+            >= self._settings.max_per_watcher
+        ):
             raise Forbidden("Too many subscriptions")
         state = package.authorize(watcher, aor)
         local_tag = self._token()
@@ -144,6 +150,9 @@ class NotifierUsage:
             return
 
         def done(error: JournalError | None) -> None:
+            self._being_stored[watcher] -= 1
+            if not self._being_stored[watcher]:
+                del self._being_stored[watcher]
             if error is not None:
                 sr.reject(_not_durable(error))
                 return
@@ -152,6 +161,7 @@ class NotifierUsage:
             self._accept(sr, subscription, expires)
             subscription.notify()
 
+        self._being_stored[watcher] += 1
         self.journal.write([subscription.record(CSEQ_BLOCK)], done)
 
     def _in_dialog(self, sr: ServerRequest, package: EventPackage) -> None:
@@ -181,10 +191,13 @@ class NotifierUsage:
             return
         expires_at = sr.now + expires
 
-        def done(error: JournalError | None) -> None:
-            release()
+        def apply(error: JournalError | None) -> None:
             if error is not None:
                 sr.reject(_not_durable(error))
+                return
+            if not self.is_live(subscription):
+                # It was ended meanwhile; its removal waits for this turn and follows now.
+                sr.reject(NoSuchCall("Subscription Does Not Exist"))
                 return
             subscription.dialog.received(sr.request, target)
             subscription.flow, subscription.flow_key = sr.flow, sr.flow.key
@@ -196,6 +209,13 @@ class NotifierUsage:
                 subscription.expires_at = expires_at
                 self._arm(subscription)
                 subscription.notify()
+
+        def done(error: JournalError | None) -> None:
+            try:
+                apply(error)
+            finally:
+                # Not before: whoever waits for this turn has to see what it changed.
+                release()
 
         if expires == 0:
             records = [removal(subscription)]
@@ -273,10 +293,42 @@ class NotifierUsage:
         for subscription in self._all.of_watcher(aor):
             self.terminate(subscription, "deactivated")
 
-    def terminate(self, subscription: Subscription, reason: str) -> None:
-        """End a subscription from our side (`reason` is one of RFC 6665 §4.1.3)."""
+    def reauthorize(self, package: str, aor: str) -> None:
+        """Who may watch `aor` has changed: what is pending becomes active or is rejected, or the reverse."""
+        for subscription in self._all.of(package, aor):
+            try:
+                state = self.packages[package].authorize(subscription.watcher, aor)
+            except Forbidden:
+                self.terminate(subscription, "rejected")
+                continue
+            if state != subscription.state:
+                subscription.state = state
+                self._store(subscription)
+                subscription.notify()
+
+    def _store(self, subscription: Subscription) -> None:
+        """Make durable what has changed without anybody waiting for it."""
+
+        def job(release: Callable[[], None]) -> None:
+            if not self.is_live(subscription):
+                release()
+                return
+
+            def done(error: JournalError | None) -> None:
+                release()
+                if error is not None:
+                    log.warning("subscription.not-stored", extra={"error": str(error)})
+
+            self.journal.write([subscription.record(subscription.cseq_durable)], done)
+
+        self.queue.run(subscription.id, job)
+
+    def terminate(
+        self, subscription: Subscription, reason: Reason, *, retry_after: int | None = None
+    ) -> None:
+        """End a subscription from our side; `retry_after` (seconds) says when to ask again."""
         self._forget(subscription)
-        subscription.end(reason)
+        subscription.end(reason, retry_after)
 
     def drop(self, subscription: Subscription, reason: str) -> None:
         """Remove a subscription without another NOTIFY."""
@@ -307,12 +359,16 @@ class NotifierUsage:
         subscription.timer = self.timers.at(subscription.expires_at, self._expired, subscription)
 
     def _expired(self, subscription: Subscription) -> None:
-        if not self.is_live(subscription):
-            return
-        if subscription.expires_at > self.timers.now:
-            self._arm(subscription)
-            return
-        self.terminate(subscription, "timeout")
+        # In turn: a refresh may be waiting for the journal at this very moment.
+        self.queue.run(subscription.id, partial(self._expire, subscription))
+
+    def _expire(self, subscription: Subscription, release: Callable[[], None]) -> None:
+        if self.is_live(subscription):
+            if subscription.expires_at > self.timers.now:
+                self._arm(subscription)
+            else:
+                self.terminate(subscription, "timeout")
+        release()
 
     def _forget(self, subscription: Subscription) -> None:
         """Remove from memory at once, and from the store when its turn comes."""
@@ -349,8 +405,8 @@ class NotifierUsage:
     ) -> None:
         """Go on where the last run stopped.
 
-        Every watcher gets a NOTIFY, spread over time: what changed just before the stop may not have reached
-        him.  Subscriptions that ended while the server was down are ended now.
+        Every watcher who can be reached gets a NOTIFY, spread over time: what changed just before the stop
+        may not have reached him.  Subscriptions that ended while the server was down are ended now.
         """
         count = 0
         for (id_,), row in rows:

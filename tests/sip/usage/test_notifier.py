@@ -132,6 +132,10 @@ class TestInitial:
         response = house.ask(SUBSCRIBE.replace("Contact: <sip:bob@192.0.2.7:5060>\n", ""))
         assert (response.status, response.reason) == (400, "Missing Contact header field")
 
+    def test_one_contact_and_no_more(self, house: House) -> None:
+        response = house.ask(SUBSCRIBE + "Contact: <sip:bob@192.0.2.8>\n")
+        assert (response.status, response.reason) == (400, "More Than One Contact")
+
     def test_an_unknown_presentity_is_not_found(self, house: House) -> None:
         assert house.ask(SUBSCRIBE.replace("alice", "nobody")).status == 404
 
@@ -173,6 +177,16 @@ class TestInitial:
         text = SUBSCRIBE.replace("z9hG4bKsub1", "z9hG4bKx").replace("call1", "call2")
         response = house.ask(text)
         assert (response.status, response.reason) == (403, "Too many subscriptions")
+
+    def test_a_burst_does_not_get_past_the_limit(self) -> None:
+        house = House(notifier=NotifierSettings(max_per_watcher=1))
+        house.journal.hold = True
+        for number in range(3):
+            text = SUBSCRIBE.replace("z9hG4bKsub1", f"z9hG4bK{number}").replace("call1", f"call{number}")
+            house.receive(text)
+        house.journal.hold = False
+        house.journal.settle()
+        assert sorted(house.peer.statuses) == [200, 403, 403]
 
     def test_a_retransmission_makes_no_second_subscription(self, house: House) -> None:
         house.receive(SUBSCRIBE)
@@ -269,6 +283,74 @@ class TestExpiry:
         house.after(100)
         house.notifier.changed("presence", "sip:alice@example.com")
         assert house.notifies()[-1].get("Subscription-State") == "active;expires=500"
+
+    def test_a_refresh_that_is_being_stored_comes_before_the_expiry(self, house: House) -> None:
+        subscribed(house)
+        house.after(599)
+        house.journal.hold = True
+        house.receive(again(house, cseq=11))
+        house.timers.advance(house.timers.now + 5)
+        house.journal.hold = False
+        house.journal.settle()
+        assert house.peer.statuses[-1] == 200
+        assert house.notifies()[-1].get("Subscription-State").startswith("active")
+        assert len(house.notifier) == 1
+
+    def test_a_refresh_that_is_being_stored_when_it_ends_is_481_and_leaves_nothing(
+        self, house: House
+    ) -> None:
+        subscribed(house)
+        house.journal.hold = True
+        house.receive(again(house, cseq=11))
+        house.notifier.remove_user("sip:alice@example.com")
+        house.journal.hold = False
+        house.journal.settle()
+        assert house.peer.statuses[-1] == 481
+        assert house.journal.rows == {}
+
+
+class TestDecisions:
+    """What is allowed changes while somebody watches."""
+
+    def test_pending_becomes_active_and_gets_the_state_at_once(self, house: House) -> None:
+        house.package.policy["sip:bob@example.com"] = "pending"
+        subscribed(house)
+        house.package.policy["sip:bob@example.com"] = "active"
+        house.notifier.reauthorize("presence", "sip:alice@example.com")
+        house.journal.settle()
+        notify = house.notifies()[-1]
+        assert (notify.get("Subscription-State"), notify.body) == ("active;expires=600", b"sunny")
+        ((_, row),) = house.journal.load("subscription")
+        assert row[16] == "active"
+
+    def test_whoever_is_refused_is_told_so(self, house: House) -> None:
+        subscribed(house)
+        house.package.policy["sip:bob@example.com"] = "blocked"
+        house.notifier.reauthorize("presence", "sip:alice@example.com")
+        house.journal.settle()
+        notify = house.notifies()[-1]
+        assert (notify.get("Subscription-State"), notify.body) == ("terminated;reason=rejected", b"")
+        assert house.journal.rows == {}
+
+    def test_whom_nothing_changes_hears_nothing(self, house: House) -> None:
+        subscribed(house)
+        house.notifier.reauthorize("presence", "sip:alice@example.com")
+        assert len(house.notifies()) == 1
+
+    @pytest.mark.parametrize(
+        "reason", ["deactivated", "probation", "rejected", "timeout", "giveup", "noresource", "invariant"]
+    )
+    def test_it_can_be_ended_for_any_reason(self, house: House, reason: str) -> None:
+        subscribed(house)
+        (subscription,) = house.notifier.subscriptions("presence", "sip:alice@example.com")
+        house.notifier.terminate(subscription, reason)
+        assert house.notifies()[-1].get("Subscription-State") == f"terminated;reason={reason}"
+
+    def test_a_watcher_can_be_told_when_to_come_again(self, house: House) -> None:
+        subscribed(house)
+        (subscription,) = house.notifier.subscriptions("presence", "sip:alice@example.com")
+        house.notifier.terminate(subscription, "probation", retry_after=30)
+        assert house.notifies()[-1].get("Subscription-State") == "terminated;reason=probation;retry-after=30"
 
 
 class TestNotify:
@@ -441,3 +523,4 @@ class TestRemovedUsers:
         subscribed(house)
         house.notifier.remove_user("sip:bob@example.com")
         assert len(house.notifier) == 0
+        assert house.notifies()[-1].get("Subscription-State") == "terminated;reason=deactivated"
