@@ -1,0 +1,128 @@
+"""What an operator relies on: an orderly end, honest health, changes that hold while the server runs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import StartServer
+from tests.support.server import Server
+from tests.support.sipclient import SipClient
+
+USERS = ("alice@example.com", "bob@example.com")
+
+
+@pytest.fixture(scope="module")
+def server(start_server: StartServer) -> Server:
+    return start_server(*USERS)
+
+
+def phone(server: Server, name: str, password: str = "secret", transport: str = "udp") -> SipClient:
+    return SipClient(server.address(transport), f"{name}@example.com", password, transport=transport)
+
+
+def test_sigterm_lets_what_is_under_way_be_answered(start_server: StartServer) -> None:
+    server = start_server(*USERS, options=["--set", "shutdown_grace=5"])
+    with phone(server, "alice") as alice, phone(server, "bob") as bob:
+        bob.register()
+        del bob.answers["MESSAGE"]
+        challenged = alice.exchange(
+            alice.request("MESSAGE", bob.uri, headers=[("Content-Type", "text/plain")])
+        )
+        sent = alice.authorized(
+            alice.request("MESSAGE", bob.uri, headers=[("Content-Type", "text/plain")], body=b"now?"),
+            challenged,
+        )
+        alice.send(sent)
+        came = bob.expect_request("MESSAGE")
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        refused = alice.exchange(alice.request("OPTIONS", "sip:example.com"))
+        assert (refused.status, refused.need("Retry-After")) == (503, "5")
+        bob.reply(came, 200)
+        assert alice.expect_response(sent).status == 200
+        assert server.wait() == 0
+
+
+def test_a_database_that_is_away_shows_in_health_and_comes_back_by_itself(start_server: StartServer) -> None:
+    server = start_server(*USERS)
+    with phone(server, "alice") as alice:
+        alice.register()
+        assert server.get("/healthz")[0] == 200
+        with sqlite3.connect(server.data / "presentity.db", isolation_level=None) as lock:
+            lock.execute("BEGIN IMMEDIATE")
+            refused = alice.register(expect=None)
+            assert (refused.status, "Retry-After" in dict(refused.headers)) == (503, True)
+            server.wait_until(lambda: server.get("/healthz")[0] == 503)
+            assert "journal" in server.get("/healthz")[1]
+            lock.execute("ROLLBACK")
+        server.wait_until(lambda: server.get("/healthz")[0] == 200)
+        alice.register()
+
+
+def test_the_journal_may_be_killed(start_server: StartServer) -> None:
+    server = start_server(*USERS)
+    with phone(server, "alice") as alice:
+        alice.register()
+        for writer in children(server.process.pid):
+            os.kill(writer, signal.SIGKILL)
+        alice.register()
+        server.wait_until(lambda: server.get("/healthz")[0] == 200)
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_users_that_are_imported_while_the_server_runs_can_sign_on(server: Server, tmp_path: Path) -> None:
+    table = tmp_path / "users.csv"
+    rows = "".join(f"u{number}@example.com,pw{number},User {number}\n" for number in range(300))
+    table.write_text(f"aor,password,display_name\n{rows}broken line\n")
+    done = server.cli("user", "import", str(table), expect=1)
+    assert "302" in done.stdout + done.stderr
+    with phone(server, "u299", "pw299") as late:
+        server.wait_until(lambda: late.register(expect=None).status == 200, timeout=2)
+
+
+def test_an_alias_is_known_within_a_second(server: Server) -> None:
+    server.cli("user", "add", "carol@example.com", "--password", "secret", "--alias", "chef@example.com")
+    with phone(server, "alice") as alice, phone(server, "carol") as carol:
+        server.wait_until(lambda: carol.register(expect=None).status == 200, timeout=1)
+        alice.message("sip:chef@example.com", "hello chef")
+        assert carol.expect_request("MESSAGE").text == "hello chef"
+
+
+def test_who_is_registered_and_publishes_nothing_is_closed_or_open_by_setting(
+    server: Server, start_server: StartServer
+) -> None:
+    for shown, at in (
+        ("closed", server),
+        ("open", start_server(*USERS, options=["--set", "registration_is_open=true"])),
+    ):
+        with phone(at, "alice") as alice, phone(at, "bob") as bob:
+            seen = alice.subscribe(bob.uri)
+            assert "<basic>closed</basic>" in seen.notify().text
+            bob.register()
+            if shown == "open":
+                assert "<basic>open</basic>" in seen.notify().text
+            else:
+                seen.quiet()
+
+
+def test_a_phone_on_tcp_that_comes_back_after_a_restart_is_told_there(start_server: StartServer) -> None:
+    server = start_server(*USERS, listen=["tcp:127.0.0.1:0", "udp:127.0.0.1:0"])
+    with phone(server, "bob") as bob, phone(server, "alice", transport="tcp") as alice:
+        alice.register()
+        seen = alice.subscribe(bob.uri)
+        seen.notify()
+        server.listen = [f"{name}:{host}:{port}" for name, (host, port) in server.addresses.items()]
+        server.kill9()
+        server.start()
+        alice.reconnect()
+        alice.register()
+        seen.notify(timeout=5, what="after the restart")
