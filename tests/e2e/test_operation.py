@@ -115,14 +115,12 @@ def test_who_is_registered_and_publishes_nothing_is_closed_or_open_by_setting(
 
 
 def test_a_phone_on_tcp_that_comes_back_after_a_restart_is_told_there(start_server: StartServer) -> None:
-    server = start_server(*USERS, listen=["tcp:127.0.0.1:0", "udp:127.0.0.1:0"])
+    server = start_server(*USERS)
     with phone(server, "bob") as bob, phone(server, "alice", transport="tcp") as alice:
         alice.register()
         seen = alice.subscribe(bob.uri)
         seen.notify()
-        server.listen = [f"{name}:{host}:{port}" for name, (host, port) in server.addresses.items()]
-        server.kill9()
-        server.start()
+        server.restart()
         alice.reconnect()
         alice.register()
         seen.notify(timeout=5, what="after the restart")
