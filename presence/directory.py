@@ -79,6 +79,7 @@ class Change:
 
     `user`: for topics "user.*" the user `key` as he is now, None if he is gone by now.
     `payload`: facts for people and logs (aliases of a deleted user, for one); never a secret.
+    `current`: for other topics what the owner `key` has now of the topic's kind, as its storage reads it.
     """
 
     id: int
@@ -87,6 +88,7 @@ class Change:
     key: str
     payload: Mapping[str, object]
     user: User | None = None
+    current: tuple[object, ...] = ()
 
 
 # (RFC 7616 §3.3 algorithm, username is "name@domain")

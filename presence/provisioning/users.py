@@ -47,7 +47,7 @@ class UserRepository(Protocol):
         """False: there is no such user."""
 
     def delete(self, aor: str) -> bool:
-        """Delete him and his bindings, publications, subscriptions (either side), stored messages."""
+        """Delete him and his bindings, publications, subscriptions (either side), messages, rules."""
 
     def get(self, aor: str) -> User | None:
         """The user, None if there is none."""

@@ -30,6 +30,7 @@ Seconds = Annotated[int, Field(ge=1, le=0xFFFFFFFF)]
 Duration = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 
+Handling = Literal["allow", "confirm", "polite-block", "block"]
 DigestAlgorithm = Literal["MD5", "SHA-256"]
 
 
@@ -240,6 +241,16 @@ class Settings(BaseSettings):
     )
     max_document_depth: Annotated[int, Field(ge=4, le=250)] = _setting(
         32, "Presence", "Deepest nesting of elements in a published document; more is answered 400."
+    )
+
+    default_policy_local: Handling = _setting(
+        "allow",
+        "Privacy",
+        "What watchers of the domains that are served here get of a presentity whose rules do not name them:"
+        " everything, nothing until he allows it, a document that shows him unavailable, or a refusal.",
+    )
+    default_policy_foreign: Handling = _setting(
+        "confirm", "Privacy", "The same for watchers of other domains, and for those who proved nothing."
     )
 
     max_message_body: Annotated[int, Field(ge=1)] = _setting(

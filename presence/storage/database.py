@@ -13,11 +13,12 @@ from sqlalchemy import URL, Connection, func, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from presence.directory import User
+from presence.policy.documents import PolicyDocument
 from presence.storage import models
 from presence.storage.engine import BUSY_TIMEOUT, WRITE, is_sqlite, make_engine, normalise, shown
 from presence.storage.errors import DatabaseError, DatabaseNotMigrated, DatabaseUnavailable, one_line
 from presence.storage.kinds import KINDS, original
-from presence.storage.rows import read_users
+from presence.storage.rows import read_policies, read_users
 from sip.ports import Value
 
 _FETCH = 2000
@@ -50,6 +51,10 @@ class Snapshot:
     def users(self) -> Iterator[User]:
         """Every user with aliases, in the order of the AORs."""
         return read_users(self._connection)
+
+    def policies(self) -> Iterator[PolicyDocument]:
+        """Every document of presence rules, in the order of owner, source and name."""
+        return read_policies(self._connection)
 
 
 class Database:

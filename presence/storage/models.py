@@ -131,6 +131,18 @@ class UserAlias(Base):
     aor: Mapped[str] = mapped_column(KeyText, ForeignKey("user.aor", ondelete="CASCADE"), index=True)
 
 
+class PolicyDocument(Base):
+    """A document of presence rules (RFC 4745, RFC 5025, Cisco's), known by its owner, source and name."""
+
+    __tablename__ = "policy_document"
+    owner: Mapped[str] = mapped_column(KeyText, ForeignKey("user.aor", ondelete="CASCADE"), primary_key=True)
+    source: Mapped[str] = mapped_column(KeyText, primary_key=True)
+    name: Mapped[str] = mapped_column(KeyText, primary_key=True)
+    content_type: Mapped[str]
+    document: Mapped[bytes]
+    updated_at: Mapped[float]
+
+
 class Outbox(Base):
     """News of committed changes, written in the same transaction as the change.
 

@@ -1,16 +1,19 @@
-"""Rows of the user tables and outbox as the plain types of the domain, and back."""
+"""Rows of the tables of users, their documents and the outbox as the plain types of the domain, and back."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final
 
 from sqlalchemy import Connection, insert, select
 
 from presence.directory import Change, Credentials, User
+from presence.policy.documents import POLICY_CHANGED, PolicyDocument
 from presence.storage.models import Outbox, UserAlias
+from presence.storage.models import PolicyDocument as PolicyRow
 from presence.storage.models import User as UserRow
 
 NOTIFY_CHANNEL = "presentity_outbox"
@@ -29,6 +32,14 @@ _USERS = select(
     UserRow.ha1_sha256_full,
 ).order_by(UserRow.aor)
 _ALIASES = select(UserAlias.aor, UserAlias.alias).order_by(UserAlias.alias)
+_POLICIES = select(
+    PolicyRow.owner,
+    PolicyRow.source,
+    PolicyRow.name,
+    PolicyRow.content_type,
+    PolicyRow.document,
+    PolicyRow.updated_at,
+).order_by(PolicyRow.owner, PolicyRow.source, PolicyRow.name)
 _ENTRIES = select(Outbox.id, Outbox.created_at, Outbox.topic, Outbox.key, Outbox.payload).order_by(Outbox.id)
 
 
@@ -44,6 +55,27 @@ def read_users(connection: Connection, aors: Sequence[str] | None = None) -> Ite
     with connection.execute(users, execution_options={"yield_per": _FETCH}) as result:
         for aor, display_name, created_at, *ha1 in result:
             yield User(aor, display_name, created_at, Credentials(*ha1), others.get(aor, ()))
+
+
+def read_policies(connection: Connection, owners: Sequence[str] | None = None) -> Iterator[PolicyDocument]:
+    """The documents of rules of `owners` (a few hundred at most; None: of all), in the order of the keys."""
+    policies = _POLICIES if owners is None else _POLICIES.where(PolicyRow.owner.in_(owners))
+    with connection.execute(policies, execution_options={"yield_per": _FETCH}) as result:
+        for row in result:
+            yield PolicyDocument(*row)
+
+
+def _policies_by_owner(connection: Connection, owners: Sequence[str]) -> dict[str, tuple[object, ...]]:
+    found: dict[str, tuple[object, ...]] = {}
+    for document in read_policies(connection, owners):
+        found[document.owner] = (*found.get(document.owner, ()), document)
+    return found
+
+
+CURRENT: Final[Mapping[str, Callable[[Connection, Sequence[str]], dict[str, tuple[object, ...]]]]] = (
+    MappingProxyType({POLICY_CHANGED: _policies_by_owner})
+)
+"""Topic to reader of what the keys of its entries have now (`Change.current`)."""
 
 
 def user_values(user: User) -> dict[str, object]:
@@ -91,11 +123,24 @@ def announce(connection: Connection, entries: Iterable[tuple[str, str, dict[str,
 
 
 def read_changes(connection: Connection, after: int, limit: int) -> list[Change]:
-    """The next entries after id `after`, users as they are now."""
+    """The next entries after id `after`, with what they are about as it is now."""
     rows = connection.execute(_ENTRIES.where(Outbox.id > after).limit(limit)).all()
     wanted = sorted({row.key for row in rows if row.topic.startswith("user.")})
     users = {user.aor: user for user in read_users(connection, wanted)} if wanted else {}
+    current: dict[tuple[str, str], tuple[object, ...]] = {}
+    for topic, reader in CURRENT.items():
+        keys = sorted({row.key for row in rows if row.topic == topic})
+        if keys:
+            current.update(((topic, key), state) for key, state in reader(connection, keys).items())
     return [
-        Change(row.id, row.created_at, row.topic, row.key, json.loads(row.payload), users.get(row.key))
+        Change(
+            row.id,
+            row.created_at,
+            row.topic,
+            row.key,
+            json.loads(row.payload),
+            users.get(row.key),
+            current.get((row.topic, row.key), ()),
+        )
         for row in rows
     ]

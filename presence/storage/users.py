@@ -12,7 +12,7 @@ from sqlalchemy import Connection, delete, insert, or_, select, update
 from presence.directory import USER_ADDED, USER_CHANGED, USER_DELETED, Credentials, User
 from presence.provisioning.users import Taken
 from presence.storage.database import Database
-from presence.storage.models import Binding, Message, Publication, Subscription, UserAlias
+from presence.storage.models import Binding, Message, PolicyDocument, Publication, Subscription, UserAlias
 from presence.storage.models import User as UserRow
 from presence.storage.rows import announce, begin_announcing, credential_values, read_users, user_values
 
@@ -61,7 +61,7 @@ class SqlUserRepository:
             return True
 
     def delete(self, aor: str) -> bool:
-        """Delete him and his bindings, publications, subscriptions (either side), stored messages."""
+        """Delete him and his bindings, publications, subscriptions (either side), messages, rules."""
         with self._database.writing() as connection:
             begin_announcing(connection)
             aliases = list(connection.scalars(select(UserAlias.alias).where(UserAlias.aor == aor)))
@@ -73,6 +73,7 @@ class SqlUserRepository:
                 delete(Subscription).where(or_(Subscription.aor.in_(names), Subscription.watcher.in_(names)))
             )
             connection.execute(delete(Message).where(Message.recipient.in_(names)))
+            connection.execute(delete(PolicyDocument).where(PolicyDocument.owner == aor))
             connection.execute(delete(UserAlias).where(UserAlias.aor == aor))
             gone = connection.execute(delete(UserRow).where(UserRow.aor == aor))
             if not gone.rowcount:
