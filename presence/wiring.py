@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from presence.bus import Bus, LocalBus
+from presence.composition.model import PRIORITIES
 from presence.directory import USER_DELETED, Change, Directory
 from presence.messaging import MessageService, MessageSettings
 from presence.packages.presence import PresencePackage, PresenceSettings
@@ -148,9 +149,12 @@ def build(
         publications=lambda aor: publications.publications("presence", aor),
         is_registered=lambda aor: bool(location.current(aor)),
         on_change=lambda aor: bus.publish(PRESENCE_CHANGED, aor),
+        timers=timers,
+        wall=wall,
         settings=PresenceSettings(
             empty_document=settings.empty_document,
             registration_is_open=settings.registration_is_open,
+            priorities={**PRIORITIES, **{entry.name: entry.priority for entry in settings.source_priorities}},
             max_document=settings.max_document,
             max_depth=settings.max_document_depth,
         ),

@@ -57,14 +57,15 @@ def is_extension(tag: str, layout: Layout) -> bool:
 
 
 def arrange(element: etree._Element, layout: Layout) -> list[tuple[str, etree._Element]]:
-    """Put the children of `element` in the order of `layout`; what is left of them, with their tags."""
+    """Put the children of `element` in the order of `layout`; what is left of them, with their tags.
+
+    Text between them goes: there is none in these elements but blanks.
+    """
     kept: list[tuple[str, etree._Element]] = []
     slots: list[int] = []
     highest = -1
     as_it_should_be = True
-    text = element.text
-    if text and not text.isspace():
-        element.text = None
+    element.text = None
     for child in element:
         tag = child.tag
         slot = layout.places.get(tag)
@@ -77,9 +78,7 @@ def arrange(element: etree._Element, layout: Layout) -> list[tuple[str, etree._E
             as_it_should_be = False
         else:
             highest = slot
-        tail = child.tail
-        if tail and not tail.isspace():
-            child.tail = None
+        child.tail = None
         slots.append(slot)
         kept.append((tag, child))
     if not as_it_should_be:

@@ -10,6 +10,14 @@ DATA_MODEL: Final = "urn:ietf:params:xml:ns:pidf:data-model"
 """RFC 4479 §5."""
 RPID: Final = "urn:ietf:params:xml:ns:pidf:rpid"
 """RFC 4480 §5."""
+TIMED_STATUS: Final = "urn:ietf:params:xml:ns:pidf:timed-status"
+"""RFC 4481 §5."""
+CIPID: Final = "urn:ietf:params:xml:ns:pidf:cipid"
+"""RFC 4482 §5."""
+CAPS: Final = "urn:ietf:params:xml:ns:pidf:caps"
+"""RFC 5196 §5."""
+XML: Final = "http://www.w3.org/XML/1998/namespace"
+XSI: Final = "http://www.w3.org/2001/XMLSchema-instance"
 CISCO_RPID: Final = "urn:cisco:params:xml:ns:pidf:rpid"
 """Cisco's activities and device models."""
 CISCO_SOURCE: Final = "urn:cisco:params:xml:ns:pidf:source"
@@ -28,6 +36,7 @@ VARIANTS: Final[dict[str, str]] = {
 
 def standard_uri(uri: str) -> str:
     """The namespace that `uri` means: the standard's URI for a known variant."""
+    uri = uri.strip()
     return VARIANTS.get(uri, uri)
 
 

@@ -7,36 +7,32 @@ reason.
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from lxml import etree
 
 from presence.documents import layout
 from presence.documents.layout import arrange, keep_attributes, leaf_text
-from presence.documents.namespaces import CISCO_SOURCE, DATA_MODEL, PIDF, RPID, standard_name
-from presence.documents.pidf import (
-    CLOSED,
-    OPEN,
-    DeviceFragment,
-    PersonFragment,
-    PidfFragments,
-    TupleFragment,
-    fragments,
-)
-from presence.documents.pidf_plain import read_plain
+from presence.documents.namespaces import CISCO_SOURCE, DATA_MODEL, PIDF, standard_name
+from presence.documents.pidf import CLOSED, OPEN, Element, Kind, Part, PidfDocument, document
+from presence.documents.pidf_extensions import WITH_TIMES, repair
+from presence.documents.pidf_plain import Child, read_plain
 from presence.documents.writer import write_element
 from presence.documents.xml import DEFAULT_LIMITS, XmlLimits, one_line, read_xml
-from presence.documents.xsd import epoch, is_language, is_uri, ncname, qvalue
+from presence.documents.xsd import epoch, is_language, ncname, qvalue, uri
 from sip.errors import BadRequest
 
 _PRESENCE: Final = f"{{{PIDF}}}presence"
 _SOURCE: Final = f"{{{CISCO_SOURCE}}}source"
 _LANG: Final = "{http://www.w3.org/XML/1998/namespace}lang"
-_WITH_IDS: Final = (f"{{{RPID}}}", f"{{{DATA_MODEL}}}")
+_OURS: Final = (f"{{{PIDF}}}", f"{{{DATA_MODEL}}}")
+_BLANKS_IN_NAMESPACE: Final = re.compile(rb"""(\sxmlns(?::[\w.-]+)?\s*=\s*)(["'])\s*([^"'<>&]*?)\s*\2""")
+_EMPTY_STATUS: Final = Part(layout.STATUS, b"<status/>")
 
 
-def parse_pidf(data: bytes, limits: XmlLimits = DEFAULT_LIMITS) -> PidfFragments:
-    """The fragments of the document `data`.
+def parse_pidf(data: bytes, limits: XmlLimits = DEFAULT_LIMITS) -> PidfDocument:
+    """The parts of the document `data`.
 
     `presence@entity` is not looked at: whose document this is, the Request-URI says.  Elements of PIDF's
     own and the data model's namespace that their schemas do not know are left out; extensions are kept.
@@ -44,14 +40,63 @@ def parse_pidf(data: bytes, limits: XmlLimits = DEFAULT_LIMITS) -> PidfFragments
     Raises:
         EntityTooLarge: 413, more bytes than `limits` allow.
         BadRequest: 400, with what is wrong: XML that is refused, another root element, a tuple without
-        id, a basic
-            status other than open and closed, a device without deviceID.
+            id, a basic status other than open and closed, a device without deviceID.
     """
-    root = read_xml(data, "PIDF", limits)
-    if root.tag != _PRESENCE:
+    if len(data) <= limits.size:
+        plain = read_plain(data, limits.depth, read_child)
+        if plain is not None:
+            return plain
+    return read_thoroughly(data, limits)
+
+
+def read_thoroughly(data: bytes, limits: XmlLimits = DEFAULT_LIMITS) -> PidfDocument:
+    """As `parse_pidf`, with a parser and a look at each element."""
+    return _Reader().read(_root(data, limits))
+
+
+def read_child(kind: Kind, root_tag: bytes, child: bytes) -> Child | None:
+    """What a single child of an element says, inside a root element that begins with `root_tag`."""
+    name = b"tuple" if kind == "tuple" else b"dm:person"
+    try:
+        root = read_xml(b'%b<%b id="i">%b</%b></presence>' % (root_tag, name, child, name))
+    except BadRequest:
+        return None
+    if len(root) != 1 or len(root[0]) != 1:
+        return None
+    standardise(root)
+    try:
+        found = _Reader().tuple(root[0]) if kind == "tuple" else _Reader().person(root[0])
+    except BadRequest:
+        return None
+    parts = found.parts
+    if kind == "tuple" and parts[0] == _EMPTY_STATUS and not child.startswith(b"<status"):
+        parts = parts[1:]
+    return Child(parts, found.basic, found.source, found.timed)
+
+
+def standardise(root: etree._Element) -> None:
+    """Give elements the namespaces that are meant."""
+    for element in root.iter():
+        name = standard_name(element.tag)
+        if name != element.tag:
+            element.tag = name
+
+
+def _root(data: bytes, limits: XmlLimits) -> etree._Element:
+    try:
+        root = read_xml(data, "PIDF", limits)
+    except BadRequest as error:
+        if "is not a valid URI" not in error.reason:
+            raise
+        # Documents of Cisco are printed with blanks inside the quotes of a namespace.
+        root = read_xml(_BLANKS_IN_NAMESPACE.sub(rb"\1\2\3\2", data), "PIDF", limits)
+    standardise(root)
+    # Cisco prints a root without namespace around children that have theirs.
+    if root.tag != _PRESENCE and not (
+        root.tag == "presence" and any(child.tag.startswith(_OURS) for child in root)
+    ):
         raise BadRequest(f"PIDF: the root element is {one_line(root.tag)}, not presence of {PIDF}")
-    plain = read_plain(root, data)
-    return _Reader().read(root) if plain is None else plain
+    return root
 
 
 class _Reader:
@@ -62,89 +107,90 @@ class _Reader:
     def __init__(self) -> None:
         self._ids: set[str] = set()
 
-    def read(self, root: etree._Element) -> PidfFragments:
-        for element in root.iter():
-            name = standard_name(element.tag)
-            if name != element.tag:
-                element.tag = name
-        tuples: list[TupleFragment] = []
-        notes: list[bytes] = []
-        persons: list[PersonFragment] = []
-        devices: list[DeviceFragment] = []
-        extensions: list[bytes] = []
+    def read(self, root: etree._Element) -> PidfDocument:
+        """The document below `root`, the namespaces of which are the standard's."""
+        tuples: list[Element] = []
+        persons: list[Element] = []
+        devices: list[Element] = []
+        notes: list[Part] = []
+        extensions: list[Part] = []
         for element in root:
             tag = element.tag
             if tag == layout.TUPLE:
-                tuples.append(self._tuple(element))
+                tuples.append(self.tuple(element))
             elif tag == layout.PERSON:
-                persons.append(self._person(element))
+                persons.append(self.person(element))
             elif tag == layout.DEVICE:
                 devices.append(self._device(element))
             elif tag == layout.NOTE:
                 _note(element)
-                notes.append(write_element(element))
-            elif layout.is_extension(tag, layout.PRESENCE_LAYOUT):
-                for inner in element.iter():
-                    # RPID has no place here, so its ids name nothing; they must not collide with real ones.
-                    if inner.get("id") is not None and inner.tag.startswith(_WITH_IDS):
-                        del inner.attrib["id"]
-                extensions.append(write_element(element))
-        return fragments(tuples, notes, persons, devices, extensions)
+                notes.append(Part(tag, write_element(element)))
+            elif layout.is_extension(tag, layout.PRESENCE_LAYOUT) and repair(element):
+                extensions.append(Part(tag, write_element(element)))
+        return document(tuples, persons, devices, notes, extensions)
 
-    def _tuple(self, element: etree._Element) -> TupleFragment:
+    def tuple(self, element: etree._Element) -> Element:
+        """A service (RFC 4479 §3.1)."""
         ident = self._take_id(element, None)
         basic: str | None = None
         priority = 0.0
         timestamp: float | None = None
         source: str | None = None
-        status_seen = False
+        parts: list[Part] = []
         for tag, child in arrange(element, layout.TUPLE_LAYOUT):
             if tag == layout.STATUS:
-                status_seen = True
-                keep_attributes(child, ())
-                for inner_tag, inner in arrange(child, layout.STATUS_LAYOUT):
-                    if inner_tag == layout.BASIC:
-                        basic = _basic(inner)
+                basic = _status(child)
             elif tag == layout.CONTACT:
-                priority = _contact(child)
+                given = _contact(child)
+                if given is None:
+                    continue
+                priority = given
             elif tag == layout.TIMESTAMP:
                 timestamp = _timestamp(child)
+                if timestamp is None:
+                    continue
             elif tag == layout.NOTE:
                 _note(child)
-            elif tag == _SOURCE:
-                source = (child.text or "").strip() or None
-        if not status_seen:
+            else:
+                if tag == _SOURCE and source is None:
+                    source = leaf_text(child).strip() or None
+                parts += _extension(tag, child)
+                continue
+            parts.append(Part(tag, write_element(child)))
+        if not parts or parts[0].name != layout.STATUS:
             # The schema wants it; it may be empty (RFC 3863 §4.1.4).
-            element.insert(0, etree.Element(layout.STATUS))
-        rest, inner_ids = self._rest(element, TupleFragment.NAME)
-        return TupleFragment(ident, rest, basic, priority, timestamp, inner_ids, source)
+            parts.insert(0, _EMPTY_STATUS)
+        return Element(
+            "tuple",
+            ident,
+            tuple(parts),
+            timestamp,
+            source=source,
+            basic=basic,
+            priority=priority,
+            timed=_timed(parts),
+        )
 
-    def _person(self, element: etree._Element) -> PersonFragment:
+    def person(self, element: etree._Element) -> Element:
+        """The human being (RFC 4479 §3.2)."""
         ident = self._take_id(element, "person")
-        timestamp = _data_model_children(element, layout.PERSON_LAYOUT)[0]
-        rest, inner_ids = self._rest(element, PersonFragment.NAME)
-        return PersonFragment(ident, rest, timestamp, inner_ids)
+        parts, timestamp, _ = _data_model_children(element, layout.PERSON_LAYOUT)
+        return Element("person", ident, parts, timestamp, timed=_timed(parts))
 
-    def _device(self, element: etree._Element) -> DeviceFragment:
+    def _device(self, element: etree._Element) -> Element:
         ident = self._take_id(element, "device")
-        timestamp, device_id = _data_model_children(element, layout.DEVICE_LAYOUT)
+        parts, timestamp, device_id = _data_model_children(element, layout.DEVICE_LAYOUT)
         if device_id is None:
             raise BadRequest("PIDF: a device without deviceID")
-        rest, inner_ids = self._rest(element, DeviceFragment.NAME)
-        return DeviceFragment(ident, rest, timestamp, inner_ids, device_id)
+        return Element("device", ident, parts, timestamp, device_id=device_id, timed=_timed(parts))
 
     def _take_id(self, element: etree._Element, otherwise: str | None) -> str:
-        """Remove the id (it is written apart) and all other attributes: the schemas know no others."""
+        """The id, changed if the document has used it before: ids are unique in a document (xs:ID)."""
         ident = ncname(element.get("id") or "")
         if not ident:
             if otherwise is None:
                 raise BadRequest("PIDF: a tuple without id")
             ident = otherwise
-        keep_attributes(element, ())
-        return self._distinct(ident)
-
-    def _distinct(self, ident: str) -> str:
-        """`ident`, changed if the document has used it before: ids are unique in a document (xs:ID)."""
         unique, count = ident, 1
         while unique in self._ids:
             count += 1
@@ -152,42 +198,66 @@ class _Reader:
         self._ids.add(unique)
         return unique
 
-    def _rest(self, element: etree._Element, name: bytes) -> tuple[bytes, tuple[str, ...]]:
-        """The bytes of `element` that follow `<name`, and the ids of elements within."""
-        inner_ids: list[str] = []
-        for inner in element.iter():
-            text = inner.get("id")
-            if text is None or not inner.tag.startswith(_WITH_IDS):
-                continue
-            ident = ncname(text)
-            if ident:
-                ident = self._distinct(ident)
-                inner.set("id", ident)
-                inner_ids.append(ident)
-            else:
-                del inner.attrib["id"]
-        return write_element(element)[len(name) + 1 :], tuple(inner_ids)
+
+def _timed(parts: tuple[Part, ...] | list[Part]) -> bool:
+    return any(part.starts is not None or part.ends is not None for part in parts)
 
 
-def _data_model_children(element: etree._Element, rules: layout.Layout) -> tuple[float | None, str | None]:
-    """Put person or device in order; its timestamp and deviceID."""
+def _extension(tag: str, element: etree._Element) -> list[Part]:
+    """An element of another namespace, if something is left of it."""
+    if not repair(element):
+        return []
+    starts = ends = None
+    if tag in WITH_TIMES:
+        starts, ends = _moment(element, "from"), _moment(element, "until")
+    return [Part(tag, write_element(element), starts, ends)]
+
+
+def _moment(element: etree._Element, name: str) -> float | None:
+    value = element.get(name)
+    return None if value is None else epoch(value)
+
+
+def _status(element: etree._Element) -> str | None:
+    keep_attributes(element, ())
+    basic: str | None = None
+    for tag, child in arrange(element, layout.STATUS_LAYOUT):
+        if tag == layout.BASIC:
+            basic = _basic(child)
+        elif not repair(child):
+            element.remove(child)
+    return basic
+
+
+def _data_model_children(
+    element: etree._Element, rules: layout.Layout
+) -> tuple[tuple[Part, ...], float | None, str | None]:
+    """The parts of a person or device in order; its timestamp and deviceID."""
     for child in element:
         # Linphone writes the timestamp of a person in the namespace of PIDF.
         child.tag = layout.MEANT_FOR_DATA_MODEL.get(child.tag, child.tag)
     timestamp: float | None = None
     device_id: str | None = None
+    parts: list[Part] = []
     for tag, child in arrange(element, rules):
         if tag == layout.DM_TIMESTAMP:
             timestamp = _timestamp(child)
+            if timestamp is None:
+                continue
         elif tag == layout.DM_NOTE:
             _note(child)
         elif tag == layout.DEVICE_ID:
-            device_id = leaf_text(child).strip()
-            if not is_uri(device_id):
-                raise BadRequest(f"PIDF: deviceID {one_line(device_id)!r} is not a URI")
+            text = leaf_text(child).strip()
+            device_id = uri(text)
+            if device_id is None:
+                raise BadRequest(f"PIDF: deviceID {one_line(text)!r} is not a URI")
             keep_attributes(child, ())
             child.text = device_id
-    return timestamp, device_id
+        else:
+            parts += _extension(tag, child)
+            continue
+        parts.append(Part(tag, write_element(child)))
+    return tuple(parts), timestamp, device_id
 
 
 def _basic(element: etree._Element) -> str:
@@ -200,12 +270,11 @@ def _basic(element: etree._Element) -> str:
     return basic
 
 
-def _contact(element: etree._Element) -> float:
-    """The priority (RFC 3863 §4.1.5); a contact that is no URI is left out."""
-    text = leaf_text(element).strip()
-    if not is_uri(text):
-        _remove(element)
-        return 0.0
+def _contact(element: etree._Element) -> float | None:
+    """The priority (RFC 3863 §4.1.5); None if the contact is no URI: then it is left out."""
+    text = uri(leaf_text(element))
+    if text is None:
+        return None
     element.text = text
     keep_attributes(element, ("priority",))
     given = element.get("priority")
@@ -219,14 +288,12 @@ def _contact(element: etree._Element) -> float:
 
 
 def _timestamp(element: etree._Element) -> float | None:
-    """Epoch seconds (RFC 3863 §4.1.7); a timestamp that tells no time is left out."""
+    """Epoch seconds (RFC 3863 §4.1.7); None if it tells no time: then it is left out."""
     text = leaf_text(element).strip()
     seconds = epoch(text)
-    if seconds is None:
-        _remove(element)
-        return None
-    element.text = text
-    keep_attributes(element, ())
+    if seconds is not None:
+        element.text = text
+        keep_attributes(element, ())
     return seconds
 
 
@@ -237,9 +304,3 @@ def _note(element: etree._Element) -> None:
     language = element.get(_LANG)
     if language and not is_language(language):
         del element.attrib[_LANG]
-
-
-def _remove(element: etree._Element) -> None:
-    parent = element.getparent()
-    if parent is not None:
-        parent.remove(element)

@@ -12,6 +12,13 @@ _DATE_TIME: Final = re.compile(
 _NCNAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _NOT_NAME: Final = re.compile(r"[^A-Za-z0-9_.-]")
 _URI: Final = re.compile(r"(?:[^\s%]|%[0-9A-Fa-f]{2})+")
+_PLAIN_URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?!//)[^\s%\[\]#]+")
+_URI_PARTS: Final = re.compile(
+    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*:)?(?P<authority>//[^/?#]*)?(?P<rest>[^#]*)(?P<hash>#.*)?"
+)
+_AUTHORITY: Final = re.compile(r"//(?:[^@\[\]]*@)?(?:\[[0-9A-Fa-f:.]+\]|[^@\[\]:]*)(?::[0-9]{0,5})?")
+_ESCAPES: Final = {ord("["): "%5B", ord("]"): "%5D"}
+_INTEGER: Final = re.compile(r"[+-]?[0-9]{1,18}")
 _LANGUAGE: Final = re.compile(r"[a-zA-Z]{1,8}(?:-[a-zA-Z0-9]{1,8})*")
 _QVALUE: Final = re.compile(r"0(?:\.\d{1,3})?|1(?:\.0{1,3})?", re.ASCII)
 
@@ -47,6 +54,68 @@ def ncname(text: str) -> str:
 def is_uri(text: str) -> bool:
     """Whether `text` can stand where an xs:anyURI is asked for."""
     return _URI.fullmatch(text) is not None
+
+
+def uri(text: str) -> str | None:
+    """`text` as an xs:anyURI that the generic grammar of RFC 3986 allows; None if it is no URI.
+
+    Brackets outside an authority are escaped: an IPv6 address in a SIP URI is none of RFC 3986's, and strict
+    readers refuse the whole document for it.
+    """
+    text = text.strip()
+    if _PLAIN_URI.fullmatch(text) is not None:
+        return text
+    parts = _URI_PARTS.fullmatch(text) if is_uri(text) else None
+    if parts is None:
+        return None
+    scheme, authority, rest, fragment = (part or "" for part in parts.groups())
+    if authority:
+        if _AUTHORITY.fullmatch(authority) is None:
+            return None
+    elif not scheme and ":" in rest.partition("?")[0].partition("/")[0]:
+        return None
+    return (
+        scheme
+        + authority
+        + rest.translate(_ESCAPES)
+        + fragment[:1]
+        + fragment[1:].translate(_ESCAPES | {ord("#"): "%23"})
+    )
+
+
+def date_time_of(text: str) -> str | None:
+    """`text` as an xs:dateTime: itself, or what it means if it is another form of ISO 8601; else None."""
+    text = text.strip()
+    if epoch(text) is not None:
+        return text
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if "-" not in text or ":" not in text:
+        return None
+    try:
+        return date_time((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+    except (OverflowError, ValueError):
+        return None
+
+
+def boolean(text: str) -> str | None:
+    """`text` as an xs:boolean."""
+    text = text.strip().lower()
+    return text if text in ("true", "false", "1", "0") else None
+
+
+def integer(text: str) -> str | None:
+    """`text` as an xs:integer that any machine can hold."""
+    text = text.strip()
+    return text if _INTEGER.fullmatch(text) is not None else None
+
+
+def positive_integer(text: str) -> str | None:
+    """`text` as an xs:positiveInteger."""
+    number = integer(text)
+    return number if number is not None and int(number) > 0 else None
 
 
 def is_language(text: str) -> bool:

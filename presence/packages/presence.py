@@ -8,14 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
-from presence.composition import REGISTERED, Component, CompositionSettings, compose, neutral_document
-from presence.documents.pidf import CONTENT_TYPE, PidfFragments
+from presence.composition import (
+    EVERYTHING,
+    REGISTERED,
+    Component,
+    Compose,
+    Composed,
+    CompositionSettings,
+    View,
+    compose,
+    neutral,
+    render,
+    source_name,
+    standing,
+)
+from presence.composition.model import PUBLICATION, REGISTRATION, STANDING
+from presence.composition.times import next_moment
+from presence.documents.pidf import CONTENT_TYPE, PidfDocument
 from presence.documents.pidf_reader import parse_pidf
 from presence.documents.xml import DEFAULT_LIMITS, XmlLimits
 from sip.errors import UnsupportedMediaType
 from sip.headers import MediaType
+from sip.timers import Timer, TimerWheel
 from sip.usage.notifier import Authorization, Body, SubscriptionView
 from sip.usage.publication import Publication, What
 
@@ -23,6 +39,12 @@ NAME: Final = "presence"
 
 Authorizer = Callable[[str, str], Authorization]
 """(watcher, presentity) to what the watcher gets; raises Forbidden."""
+ViewOf = Callable[[str, str], View]
+"""(watcher, presentity) to what the watcher sees."""
+
+_MOST_VIEWS: Final = 64
+_LONGEST_WAIT: Final = 3600.0
+"""Seconds after which a moment is waited for anew: the clock on the wall may have been set meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,31 +68,65 @@ class _Published(Protocol):
     def parsed(self) -> object: ...
 
 
+class _Shown(NamedTuple):
+    body: Body
+    until: float | None
+    """Epoch seconds at which it is another."""
+
+
+class _Memory:
+    """What was made of the components of one presentity, until they change."""
+
+    __slots__ = ("composed", "forgotten", "shown")
+
+    def __init__(self) -> None:
+        self.composed: dict[tuple[str, ...], tuple[tuple[Component, ...], Composed]] = {}
+        """By the keys of the components, with the components."""
+        self.shown: dict[View, _Shown] = {}
+        self.forgotten = False
+        """Whether there were more views than are kept: then a change may show in none of these."""
+
+
 def allow_everybody(watcher: str, aor: str) -> Authorization:
     """The policy as long as there is no other."""
     return "active"
+
+
+def show_everything(watcher: str, aor: str) -> View:
+    """The view as long as there is no policy."""
+    return EVERYTHING
 
 
 class PresencePackage:
     """State of presentities for watchers.
 
     Args:
-        on_change: called with the AOR of a presentity whose document has changed.
+        on_change: called with the AOR of a presentity whose document has changed, for some watcher at least.
         publications: the live publications of an AOR.
         is_registered: whether an AOR has a live binding.
+        timers: for states that become others by themselves.
+        wall: the time in epoch seconds.
         authorizer: who may watch whom.
-        max_documents: documents kept ready; the one that was made first goes when there are more.
+        view_of: who sees what; asked for each document.
+        max_documents: presentities whose documents are kept ready; who was asked for first goes when there
+            are more.
     """
 
     __slots__ = (
         "_authorizer",
-        "_documents",
         "_is_registered",
         "_limits",
         "_max_documents",
+        "_memories",
         "_on_change",
         "_publications",
+        "_registered",
         "_settings",
+        "_standing",
+        "_timers",
+        "_view_of",
+        "_waits",
+        "_wall",
     )
 
     name = NAME
@@ -83,23 +139,32 @@ class PresencePackage:
         on_change: Callable[[str], None],
         publications: Callable[[str], Sequence[_Published]],
         is_registered: Callable[[str], bool],
+        timers: TimerWheel,
+        wall: Callable[[], float],
         settings: PresenceSettings | None = None,
         authorizer: Authorizer = allow_everybody,
+        view_of: ViewOf = show_everything,
         max_documents: int = 100_000,
     ) -> None:
         self._on_change = on_change
         self._publications = publications
         self._is_registered = is_registered
+        self._timers = timers
+        self._wall = wall
         self._settings = settings or PresenceSettings()
         self._limits = XmlLimits(self._settings.max_document, self._settings.max_depth)
         self._authorizer = authorizer
+        self._view_of = view_of
         self._max_documents = max_documents
-        self._documents: dict[str, tuple[Body, float]] = {}
+        self._registered = REGISTERED._replace(priority=self._settings.priority(REGISTRATION, REGISTRATION))
+        self._standing: dict[str, Component] = {}
+        self._memories: dict[str, _Memory] = {}
+        self._waits: dict[str, tuple[float, Timer]] = {}
 
     # -- what is published, RFC 3903 --------------------------------------------------------------
 
-    def parse(self, aor: str, content_type: MediaType, body: bytes) -> PidfFragments:
-        """The fragments of a published document.
+    def parse(self, aor: str, content_type: MediaType, body: bytes) -> PidfDocument:
+        """The parts of a published document.
 
         Raises:
             UnsupportedMediaType: 415 with Accept, it is not PIDF.
@@ -109,7 +174,14 @@ class PresencePackage:
             raise UnsupportedMediaType(
                 f"{content_type.full} is not accepted here", headers=(("Accept", ", ".join(self.accept)),)
             )
-        return parse_pidf(body, self._limits)
+        document = parse_pidf(body, self._limits)
+        if document.moments:
+            # Also for what is read back after a restart: of that nothing else is heard before it changes.
+            moment = next((moment for moment in document.moments if moment > self._wall()), None)
+            waiting = self._waits.get(aor)
+            if moment is not None and (waiting is None or moment < waiting[0]):
+                self._wait(aor, moment)
+        return document
 
     def changed(self, aor: str, publication: Publication, what: What) -> None:
         """A publication of `aor` came, changed or went."""
@@ -121,9 +193,26 @@ class PresencePackage:
         if self._settings.registration_is_open and not self._publications(aor):
             self._reconsider(aor)
 
+    def set_standing(
+        self, aor: str, document: PidfDocument | None, *, published_at: float | None = None
+    ) -> None:
+        """Say what holds of `aor` until it is taken back (with None), whatever is published beside it.
+
+        `published_at` (epoch seconds) is when it was said; now, if not given.  It is kept in memory only.
+        """
+        if document is None:
+            if self._standing.pop(aor, None) is None:
+                return
+        else:
+            when = self._wall() if published_at is None else published_at
+            self._standing[aor] = standing(document, when, self._settings, source_name(document, STANDING))
+        self._reconsider(aor)
+
     def forget(self, aor: str) -> None:
         """The user is no more: what was kept for him goes."""
-        self._documents.pop(aor, None)
+        self._standing.pop(aor, None)
+        self._memories.pop(aor, None)
+        self._wait(aor, None)
 
     # -- what watchers see, RFC 3856 ----------------------------------------------------------------
 
@@ -133,40 +222,113 @@ class PresencePackage:
 
     def document(self, subscription: SubscriptionView, now_wall: float) -> Body:
         """What `subscription` sees; the same object for all who see the same."""
-        return self._view(subscription.aor, now_wall)
+        aor = subscription.aor
+        view = self._view_of(subscription.watcher, aor)
+        memory = self._memory(aor)
+        shown = memory.shown.get(view)
+        if shown is None or (shown.until is not None and now_wall >= shown.until):
+            if len(memory.shown) >= _MOST_VIEWS:
+                memory.shown.pop(next(iter(memory.shown)))
+                memory.forgotten = True
+            shown = memory.shown[view] = self._show(aor, memory, view, now_wall)
+        return shown.body
 
     def neutral(self, subscription: SubscriptionView) -> Body:
         """A document that tells nothing (RFC 3856 §6.9)."""
-        return Body(CONTENT_TYPE, neutral_document(subscription.aor, self._settings))
+        return Body(CONTENT_TYPE, render(subscription.aor, neutral(self._settings)))
 
     # -- the pipeline ---------------------------------------------------------------------------------
 
     def components(self, aor: str) -> list[Component]:
-        """All that is known about `aor` now."""
-        found = [
-            Component(publication.id, publication.source, 0.0, publication.published_at, publication.parsed)
-            for publication in self._publications(aor)
-            if isinstance(publication.parsed, PidfFragments)
-        ]
-        if not found and self._settings.registration_is_open and self._is_registered(aor):
-            found.append(REGISTERED)
+        """All that is known about `aor` now, sorted by arrival; of a binding only if nothing is published."""
+        settings = self._settings
+        found = []
+        for publication in self._publications(aor):
+            document = publication.parsed
+            if isinstance(document, PidfDocument):
+                source = source_name(document, publication.source)
+                priority = settings.priority(source, PUBLICATION)
+                found.append(Component(publication.id, source, priority, publication.published_at, document))
+        if not found and settings.registration_is_open and self._is_registered(aor):
+            found.append(self._registered)
+        if aor in self._standing:
+            found.append(self._standing[aor])
         return found
 
-    def _view(self, aor: str, now_wall: float) -> Body:
-        kept = self._documents.get(aor)
-        if kept is None:
-            body = Body(CONTENT_TYPE, compose(aor, self.components(aor), now_wall, self._settings))
-            if len(self._documents) >= self._max_documents:
-                del self._documents[next(iter(self._documents))]
-            kept = self._documents[aor] = (body, now_wall)
-        return kept[0]
+    def composed(self, aor: str, now_wall: float) -> Composed:
+        """The whole state of `aor` at `now_wall` (epoch seconds), before anybody's view of it."""
+        return self._composer(self._memory(aor))(self.components(aor), now_wall)
+
+    def _composer(self, memory: _Memory) -> Compose:
+        settings = self._settings
+
+        def remembered(components: Sequence[Component], now_wall: float) -> Composed:
+            key = tuple([component.key for component in components])
+            kept = memory.composed.get(key)
+            if (
+                kept is not None
+                and (kept[1].changes_at is None or now_wall < kept[1].changes_at)
+                and all(map(_same, kept[0], components))
+            ):
+                return kept[1]
+            composed = compose(components, now_wall, settings)
+            if len(memory.composed) >= _MOST_VIEWS:
+                memory.composed.clear()
+            memory.composed[key] = (tuple(components), composed)
+            return composed
+
+        return remembered
+
+    def _memory(self, aor: str) -> _Memory:
+        memory = self._memories.get(aor)
+        if memory is None:
+            if len(self._memories) >= self._max_documents:
+                del self._memories[next(iter(self._memories))]
+            memory = self._memories[aor] = _Memory()
+        return memory
+
+    def _show(self, aor: str, memory: _Memory, view: View, now_wall: float) -> _Shown:
+        composed = view.apply(self.components(aor), now_wall, self._composer(memory))
+        return _Shown(Body(CONTENT_TYPE, render(aor, composed)), composed.changes_at)
 
     def _reconsider(self, aor: str) -> None:
-        """Announce a change, unless watchers would have been shown the same with what is known now."""
-        kept = self._documents.get(aor)
-        if kept is not None:
-            body, made_at = kept
-            if compose(aor, self.components(aor), made_at, self._settings) == body.data:
-                return
-            del self._documents[aor]
+        """Announce a change, unless watchers would be shown the same with what is known now."""
+        now_wall = self._wall()
+        self._wait(aor, next_moment(self.components(aor), now_wall))
+        memory = self._memories.get(aor)
+        if memory is not None:
+            shows = [(view, self._show(aor, memory, view, now_wall)) for view in memory.shown]
+            if shows and not memory.forgotten:
+                for view, show in shows:
+                    before = memory.shown[view]
+                    if show.body.data != before.body.data:
+                        break
+                    memory.shown[view] = _Shown(before.body, show.until)
+                else:
+                    return
+            del self._memories[aor]
         self._on_change(aor)
+
+    # -- what changes by itself, RFC 4480 §3 ------------------------------------------------------------
+
+    def _wait(self, aor: str, moment: float | None) -> None:
+        """Look at `aor` again at `moment` (epoch seconds), and no more at another one."""
+        waiting = self._waits.pop(aor, None)
+        if waiting is not None:
+            waiting[1].cancel()
+        if moment is not None:
+            # Times of RPID go to the millisecond; a moment later the moment has come in any clock's rounding.
+            delay = min(max(moment - self._wall(), 0.0) + 0.001, _LONGEST_WAIT)
+            self._waits[aor] = (moment, self._timers.after(delay, self._moment_came, aor))
+
+    def _moment_came(self, aor: str) -> None:
+        moment, _ = self._waits[aor]
+        if self._wall() >= moment:
+            self._reconsider(aor)
+        else:
+            self._wait(aor, moment)
+
+
+def _same(one: Component, other: Component) -> bool:
+    """Whether two components of the same key say the same."""
+    return one.document is other.document and one[:4] == other[:4]

@@ -24,6 +24,7 @@ Domain = Annotated[str, AfterValidator(values.host)]
 Listener = Annotated[str, AfterValidator(values.listener)]
 Network = Annotated[values.Network, PlainValidator(values.network)]
 Route = Annotated[str, AfterValidator(values.route)]
+SourcePriority = Annotated[values.SourcePriority, PlainValidator(values.source_priority)]
 DatabaseUrl = Annotated[str, AfterValidator(values.database_url)]
 
 Seconds = Annotated[int, Field(ge=1, le=0xFFFFFFFF)]
@@ -235,6 +236,13 @@ class Settings(BaseSettings):
         "Presence",
         "Show a presentity that has a live binding and no publication as open. Off, since phones remove their"
         " publication to appear offline.",
+    )
+    source_priorities: Annotated[tuple[SourcePriority, ...], *_List] = _setting(
+        (),
+        "Presence",
+        "What counts more where a presentity's sources disagree about him: entries NAME=NUMBER, the highest"
+        " number wins. A name is that of a source (as it names itself, else the product in its User-Agent),"
+        " or a kind: publication (0 by default), standing (long-term status, -0.5), registration (-1).",
     )
     max_document: Annotated[int, Field(ge=1024)] = _setting(
         32768, "Presence", "Largest published document, after decompression; more is answered 413.", "bytes"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from math import isfinite
 from typing import NamedTuple
 
 Network = IPv4Network | IPv6Network
@@ -26,6 +27,30 @@ class HostPort(NamedTuple):
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class SourcePriority(NamedTuple):
+    """How much counts what a source says."""
+
+    name: str
+    priority: float
+
+    def __str__(self) -> str:
+        return f"{self.name}={self.priority:g}"
+
+
+def source_priority(value: object) -> SourcePriority:
+    """NAME=NUMBER; a name may have blanks within."""
+    if isinstance(value, SourcePriority):
+        return value
+    name, equals, number = value.rpartition("=") if isinstance(value, str) else ("", "", "")
+    try:
+        priority = float(number)
+    except ValueError:
+        priority = float("nan")
+    if not equals or not name.strip() or not isfinite(priority):
+        raise ValueError(f"{value!r} is not NAME=NUMBER such as desk-phone=0.5")
+    return SourcePriority(name.strip(), priority)
 
 
 def split_list(value: object) -> object:

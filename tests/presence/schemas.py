@@ -1,4 +1,4 @@
-"""The schemas of PIDF, the data model and RPID as one, for documents that the server writes."""
+"""The schemas of PIDF and its extensions as one, for documents that the server writes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ _TOGETHER = """<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema">
 <xs:import namespace="urn:ietf:params:xml:ns:pidf" schemaLocation="pidf.xsd"/>
 <xs:import namespace="urn:ietf:params:xml:ns:pidf:data-model" schemaLocation="data-model.xsd"/>
 <xs:import namespace="urn:ietf:params:xml:ns:pidf:rpid" schemaLocation="rpid.xsd"/>
+<xs:import namespace="urn:ietf:params:xml:ns:pidf:timed-status" schemaLocation="rfc4481-timed-status.xsd"/>
+<xs:import namespace="urn:ietf:params:xml:ns:pidf:cipid" schemaLocation="cipid.xsd"/>
+<xs:import namespace="urn:ietf:params:xml:ns:pidf:caps" schemaLocation="caps.xsd"/>
 </xs:schema>"""
 
 

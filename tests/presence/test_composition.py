@@ -1,15 +1,15 @@
-"""From components to one document: order, choice, ids, and validity whatever comes in."""
+"""From components to one document: which tuples, in which order, under which ids, and notes."""
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from lxml import etree
 
-from presence.composition import REGISTERED, Component, CompositionSettings, compose
+from presence.composition import REGISTERED, Component, CompositionSettings, compose, render, source_name
 from presence.documents.pidf_reader import parse_pidf
 from tests.presence.documents.test_pidf import NS, bodies, pidf
 from tests.presence.schemas import check, pidf_schema
@@ -27,7 +27,13 @@ def service(ident: str, basic: str = "open", extra: str = "") -> str:
 
 
 def composed(*components: Component, settings: CompositionSettings = DEFAULT) -> etree._Element:
-    return etree.fromstring(compose(ALICE, components, 0.0, settings))
+    return etree.fromstring(document(components, settings))
+
+
+def document(
+    components: Sequence[Component], settings: CompositionSettings = DEFAULT, now: float = 0.0
+) -> bytes:
+    return render(ALICE, compose(components, now, settings))
 
 
 def ids(root: etree._Element) -> list[str | None]:
@@ -35,7 +41,7 @@ def ids(root: etree._Element) -> list[str | None]:
 
 
 def test_the_whole_document_of_one_publication() -> None:
-    assert compose(ALICE, [component("1", service("t1"))], 0.0, DEFAULT) == (
+    assert document([component("1", service("t1"))]) == (
         b'<?xml version="1.0" encoding="UTF-8"?>\n'
         b'<presence xmlns="urn:ietf:params:xml:ns:pidf" xmlns:dm="urn:ietf:params:xml:ns:pidf:data-model"'
         b' xmlns:rpid="urn:ietf:params:xml:ns:pidf:rpid" entity="sip:alice@example.com">\n'
@@ -83,7 +89,7 @@ def test_the_newest_person_is_the_only_one() -> None:
     assert ids(composed(old, new)) == ["new"]
 
 
-def test_between_persons_of_the_same_time_the_component_of_higher_priority_decides() -> None:
+def test_the_person_of_the_component_of_higher_priority_decides() -> None:
     low = component("1", '<dm:person id="low"/>', 100.0, priority=1.0)
     high = component("2", '<dm:person id="high"/>', 100.0, priority=2.0)
     assert ids(composed(low, high)) == ["high"]
@@ -113,18 +119,15 @@ def test_a_distinct_id_stays_while_states_and_order_change() -> None:
     assert id_of_second("open") == id_of_second("closed") != "t"
 
 
-def test_ids_within_elements_are_made_distinct_too(shared: Path) -> None:
+def test_ids_within_elements_do_no_harm(shared: Path) -> None:
     person = '<dm:person id="p"><rpid:mood id="m"><rpid:happy/></rpid:mood></dm:person>'
     extra = '<rpid:user-input id="m">idle</rpid:user-input>'
-    document = compose(
-        ALICE, [component("1", service("t", extra=extra)), component("2", person)], 0.0, DEFAULT
-    )
-    check(shared, document)
+    check(shared, document([component("1", service("t", extra=extra)), component("2", person)]))
 
 
 def test_the_order_of_the_components_does_not_matter() -> None:
     parts = [component(str(number), service("t"), float(number)) for number in range(4)]
-    assert compose(ALICE, parts, 0.0, DEFAULT) == compose(ALICE, parts[::-1], 0.0, DEFAULT)
+    assert document(parts) == document(parts[::-1])
 
 
 def test_equal_notes_are_shown_once() -> None:
@@ -134,14 +137,14 @@ def test_equal_notes_are_shown_once() -> None:
 
 def test_all_captured_publications_together_are_a_valid_document(shared: Path) -> None:
     parts = [Component(name, "test", 0.0, 0.0, parse_pidf(body)) for name, body in bodies(shared)]
-    root = check(shared, compose(ALICE, parts, 0.0, DEFAULT))
+    root = check(shared, document(parts))
     assert len(root.findall("p:tuple", NS)) == len(parts)
 
 
 @pytest.mark.parametrize("name", ["02-notify", "03-notify-list.part2-971a28", "04-publish"])
 def test_what_cisco_prints_comes_out_valid(shared: Path, name: str) -> None:
     body = (shared / f"reference/cup/sip/bodies/{name}.pidf.xml").read_bytes()
-    check(shared, compose(ALICE, [Component("1", "test", 0.0, 0.0, parse_pidf(body))], 0.0, DEFAULT))
+    check(shared, document([Component("1", "test", 0.0, 0.0, parse_pidf(body))]))
 
 
 def test_the_schema_of_these_tests_refuses_what_is_invalid(shared: Path) -> None:
@@ -149,90 +152,61 @@ def test_the_schema_of_these_tests_refuses_what_is_invalid(shared: Path) -> None
     assert not pidf_schema(shared).validate(etree.fromstring(pidf(service("twice") + service("twice"))))
 
 
-# -- any mix of inputs ----------------------------------------------------------------------------
+def test_component_priority_decides_among_equal_contacts() -> None:
+    low = component("1", service("low"), 200.0, priority=0.0)
+    high = component("2", service("high"), 100.0, priority=1.0)
+    assert ids(composed(low, high)) == ["high", "low"]
 
-IDS = st.sampled_from(["t", "t1", "1", "a b", "ä", "x.y-z", "p"])
-TEXT = st.sampled_from(["", "hi", " ", "a < b & c", "ümlaut", "<![CDATA[<x/>]]>"]).map(
-    lambda text: text if text.startswith("<!") else text.replace("&", "&amp;").replace("<", "&lt;")
-)
-LANG = st.sampled_from(["", ' xml:lang="en"', ' xml:lang="de-AT"', ' xml:lang="not a language"'])
-TIME = st.sampled_from(
-    [
-        "2026-11-22T04:17:04Z",
-        "2026-11-22T04:17:04.5+02:00",
-        "2026-13-01T00:00:00Z",
-        "now",
-        "",
-        " 2026-01-01T00:00:00Z ",
+
+def test_the_contact_priority_of_each_tuple_is_kept() -> None:
+    one = component("1", service("a", extra='<contact priority="0.5">sip:a@b</contact>'))
+    two = component("2", service("b", extra='<contact priority="0.7">sip:a@c</contact>'))
+    contacts = composed(one, two).findall("p:tuple/p:contact", NS)
+    assert [(contact.get("priority"), contact.text) for contact in contacts] == [
+        ("0.7", "sip:a@c"),
+        ("0.5", "sip:a@b"),
     ]
+
+
+def test_notes_of_the_component_of_higher_priority_come_first() -> None:
+    root = composed(component("1", "<note>low</note>"), component("2", "<note>high</note>", 0.0, 1.0))
+    assert [note.text for note in root] == ["high", "low"]
+
+
+def test_a_tuple_is_from_its_component_unless_it_names_its_source() -> None:
+    said = '<so:source xmlns:so="urn:cisco:params:xml:ns:pidf:source"> Cell Phone </so:source>'
+    parts = [component("1", service("a")), component("2", service("b", extra=said))]
+    sources = {element.id: element.source for element in compose(parts, 0.0, DEFAULT).tuples}
+    assert sources == {"a": "test", "b": "Cell Phone"}
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "source"),
+    [("Linphone/5.1 (x)", "Linphone"), ("eyeBeam release 8888a", "eyeBeam"), ("", "presence")],
 )
-EXTENSION = st.sampled_from(
-    [
-        '<x:a xmlns:x="urn:x"/>',
-        '<x xmlns="urn:x">mixed <y/> text</x>',
-        '<plain xmlns=""/>',
-        "<rpid:class>c</rpid:class>",
-        '<rpid:user-input id="t">idle</rpid:user-input>',
-        '<r:user-input xmlns:r="urn:ietf:params:xml:ns:pidf:rpid:status:rpid">active</r:user-input>',
-        '<rpid:activities><rpid:busy/><x:b xmlns:x="urn:x"/></rpid:activities>',
-        '<dm:deviceID>urn:x:1</dm:deviceID>',
-        "<unknown/>",
-        "stray text",
-    ]
-)  # fmt: skip
-NOTE = st.builds("<note{}>{}</note>".format, LANG, TEXT)
-DM_NOTE = st.builds("<dm:note{}>{}</dm:note>".format, LANG, TEXT)
-STATUS = st.builds(
-    "<status>{}</status>".format,
-    st.lists(
-        st.sampled_from(["<basic>open</basic>", "<basic> Closed </basic>", '<y:z xmlns:y="urn:y">1</y:z>']),
-        max_size=3,
-    ).map("".join),
-)
-CONTACT = st.builds(
-    "<contact{}>{}</contact>".format,
-    st.sampled_from(["", ' priority="0.5"', ' priority="1"', ' priority="2"', ' priority="0.12345" x="y"']),
-    st.sampled_from(["sip:a@b", "", "tel:+1", "not a uri", "sip:%zz@b", " sip:a@b;x=%20 "]),
-)
-TIMESTAMP = st.builds("<timestamp>{}</timestamp>".format, TIME)
+def test_the_source_is_the_product_of_the_user_agent_else_the_package(user_agent: str, source: str) -> None:
+    assert source_name(parse_pidf(pidf(service("t"))), user_agent) == source
 
 
-def element(name: str, *children: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    content = st.lists(st.one_of(*children), max_size=6).map("".join)
-    return st.builds(f'<{name} id="{{}}">{{}}</{name}>'.format, IDS, content)
+def test_the_source_that_a_tuple_names_comes_before_the_user_agent(shared: Path) -> None:
+    data = (shared / "reference/cup/sip/bodies/04-publish.pidf.xml").read_bytes()
+    assert source_name(parse_pidf(data), "eyeBeam") == "Manually set by persona"
 
 
-TUPLE = element("tuple", STATUS, CONTACT, NOTE, TIMESTAMP, EXTENSION)
-PERSON = element("dm:person", DM_NOTE, NOTE, TIMESTAMP, TIMESTAMP.map(lambda x: x.replace("timestamp", "dm:timestamp")), EXTENSION)  # fmt: skip  # noqa: E501
-DEVICE = element("dm:device", st.just("<dm:deviceID>urn:x:1</dm:deviceID>"), DM_NOTE).map(
-    lambda xml: xml.replace("</dm:device>", "<dm:deviceID>urn:x:2</dm:deviceID></dm:device>")
-)
-DOCUMENT = (
-    st.lists(st.one_of(TUPLE, TUPLE, PERSON, DEVICE, NOTE, EXTENSION), max_size=6).map("".join).map(pidf)
-)
+def test_priorities_go_by_the_name_of_the_source_then_by_its_kind() -> None:
+    settings = CompositionSettings(priorities={"Linphone": 0.5, "publication": 0.1})
+    assert settings.priority("Linphone", "publication") == 0.5
+    assert settings.priority("Twinkle", "publication") == 0.1
+    assert settings.priority("registration", "registration") == -1.0
+    assert settings.priority("standing", "standing") == -0.5
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(documents=st.lists(DOCUMENT, max_size=4))
-def test_any_mix_of_inputs_comes_out_valid(shared: Path, documents: list[bytes]) -> None:
-    parts = [
-        Component(str(number), "test", 0.0, float(number), parse_pidf(document))
-        for number, document in enumerate(documents)
-    ]
-    root = check(shared, compose(ALICE, parts, 0.0, DEFAULT))
-    assert root.get("entity") == ALICE
-    assert len(root.findall("dm:person", NS)) <= 1
+def test_an_entity_with_an_ipv6_address_is_escaped(shared: Path) -> None:
+    root = check(shared, render("sip:alice@[2001:db8::1]", compose([], 0.0, DEFAULT)))
+    assert root.get("entity") == "sip:alice@%5B2001:db8::1%5D"
 
 
-@settings(max_examples=100, deadline=None)
-@given(document=DOCUMENT)
-def test_both_ways_of_reading_agree(document: bytes) -> None:
-    from presence.documents.pidf_plain import read_plain
-    from presence.documents.pidf_reader import _Reader
-    from presence.documents.xml import read_xml
-    from tests.presence.documents.test_pidf import canonical
-
-    root = read_xml(document)
-    plain = read_plain(root, document)
-    if plain is not None:
-        assert canonical(plain) == canonical(_Reader().read(root))
+def test_one_component_costs_no_merging() -> None:
+    only = component("1", service("t") + '<dm:person id="p"/>')
+    first, second = (compose([only], 0.0, DEFAULT) for _ in range(2))
+    assert all(map(operator.is_, (*first.tuples, *first.persons), (*second.tuples, *second.persons)))

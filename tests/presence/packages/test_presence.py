@@ -10,9 +10,11 @@ import pytest
 from presence.packages.presence import PresencePackage, PresenceSettings
 from sip.errors import BadRequest, EntityTooLarge, Forbidden, UnsupportedMediaType
 from sip.headers import MediaType
+from sip.timers import TimerWheel
 from sip.usage.notifier import Authorization, EventPackage
 from sip.usage.publication import Publication, PublicationPackage, What
 
+WALL = 1795320000.0
 ALICE = "sip:alice@example.com"
 BOB = "sip:bob@example.com"
 PIDF = MediaType.parse("application/pidf+xml")
@@ -43,10 +45,13 @@ class House:
         self.published: dict[str, list[Published]] = {}
         self.registered: set[str] = set()
         self.announced: list[str] = []
+        self.timers = TimerWheel()
         self.package = PresencePackage(
             on_change=self.announced.append,
             publications=lambda aor: self.published.get(aor, []),
             is_registered=self.registered.__contains__,
+            timers=self.timers,
+            wall=lambda: WALL + self.timers.now,
             settings=settings,
             **more,
         )
