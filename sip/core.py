@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sip.auth.authenticator import Authenticated
+from sip.dialog_mark import is_marked
 from sip.errors import (
     BadExtension,
     BadRequest,
@@ -27,9 +28,9 @@ from sip.errors import (
     TooManyHops,
     TransportError,
 )
-from sip.headers import Via
+from sip.headers import Credentials, Via
 from sip.identity import Identity, TrustedPeers, UserDirectory, identify, strip_asserted
-from sip.message import Request, Response, check_request, parse
+from sip.message import Request, Response, check_request, check_response, parse
 from sip.request import ServerRequest
 from sip.stats import Stats
 from sip.timers import TimerWheel
@@ -40,10 +41,6 @@ from sip.uri import Uri
 log = logging.getLogger(__name__)
 
 DEFAULT_PORT = 5060
-
-WITHIN_DIALOGS = frozenset({"INVITE", "ACK", "BYE", "UPDATE", "PRACK", "INFO", "NOTIFY", "SUBSCRIBE"})
-"""Methods that pass unchallenged along a dialog that goes through us: the other end knows its dialogs and
-answers 481 to what belongs to none.  A MESSAGE or a REFER means the same with or without one: challenged."""
 
 
 class Service(Protocol):
@@ -64,12 +61,6 @@ class Onward(Protocol):
 
     def ack(self, request: Request) -> None:
         """Forward an ACK to a 2xx."""
-
-    def is_contact(self, uri: Uri) -> bool:
-        """True if `uri` is the registered contact of a user of ours."""
-
-    def is_user_behind(self, flow: Flow) -> bool:
-        """True if a user of ours is registered from this very place."""
 
 
 class Doorkeeper(Protocol):
@@ -118,8 +109,10 @@ class SipCore:
         timers: TimerWheel,
         stats: Stats,
         token: Callable[[], str],
+        dialog_key: bytes,
     ) -> None:
         self.settings = settings
+        self._dialog_key = dialog_key
         self.layer: TransactionLayer
         self.network: Network
         self.onward: Onward
@@ -148,12 +141,13 @@ class SipCore:
             return
         try:
             if isinstance(message, Response):
+                check_response(message)
                 self.layer.receive_response(message)
             else:
                 via = message.via
                 answers = self._note_source(message, via, flow)
                 self.layer.receive_request(message, via, flow, answers)
-        except BadRequest as error:
+        except SipError as error:
             self.refuse(message if isinstance(message, Request) else None, error, flow)
 
     def refuse(self, partial: Request | None, error: SipError, flow: Flow) -> None:
@@ -236,8 +230,8 @@ class SipCore:
     def on_ack(self, request: Request, flow: Flow) -> None:
         """An ACK to a 2xx that passes through us; anything else is dropped."""
         try:
-            owned = self._take_own_route(request)
-            if owned and self._may_pass(request, flow):
+            marked = self._take_own_route(request)
+            if marked or self._trusted.contains(flow.remote[0]):
                 self.onward.ack(request)
         except SipError as error:
             log.debug("ack.dropped", extra={"peer": flow.remote[0], "reason": error.reason})
@@ -255,10 +249,10 @@ class SipCore:
         if not sr.trusted:
             # Kept for nobody: an identity that an untrusted peer asserts must not travel on (RFC 3325 §5).
             strip_asserted(request)
-        owned = self._take_own_route(request)
+        marked = self._take_own_route(request)
         uri = request.uri
         if request.routes or not self._is_ours(uri):
-            self._pass_on(sr, owned)
+            self._pass_on(sr, marked)
             return
         if not isinstance(uri, Uri):
             raise NotFound("No route to telephone numbers")
@@ -288,8 +282,11 @@ class SipCore:
         if service is None:
             raise self._not_allowed()
         self._check_required(sr.request, "Require")
-        # MESSAGE goes on to the user, so there we are a proxy and challenge as one.
-        sr.identity = self._identify(sr, proxy=sr.method == "MESSAGE")
+        # MESSAGE goes on to the user, so there we are a proxy, check and challenge as one.
+        forwarded = sr.method == "MESSAGE"
+        if forwarded:
+            self._check_forwardable(sr.request)
+        sr.identity = self._identify(sr, proxy=forwarded)
         if self.layer.is_merged(sr.transaction):
             raise SipError("Merged Request", status=482)
         service.handle(sr)
@@ -319,12 +316,11 @@ class SipCore:
             raise NotFound(f"No such user: {sr.aor.removeprefix('sip:')}")
         self.onward.to_user(sr, aor)
 
-    def _pass_on(self, sr: ServerRequest, owned: bool) -> None:
+    def _pass_on(self, sr: ServerRequest, marked: bool) -> None:
         """A request for elsewhere: of a dialog that goes through us, or of a user of ours."""
         request = sr.request
         self._check_forwardable(request)
-        inside = owned and request.to.tag is not None and request.method in WITHIN_DIALOGS
-        if inside and self._may_pass(request, sr.flow):
+        if marked and request.to.tag is not None:
             self.onward.onward(sr, record_route=False)
             return
         sender = request.from_.uri
@@ -332,15 +328,6 @@ class SipCore:
             raise Forbidden("Relaying between foreign domains is not allowed")
         sr.identity = self._identify(sr, proxy=True)
         self.onward.onward(sr, record_route=True)
-
-    def _may_pass(self, request: Request, flow: Flow) -> bool:
-        """True if one end of the dialog is a user of ours: he sends, or what is sent goes to him."""
-        uri = request.uri
-        return (
-            self._trusted.contains(flow.remote[0])
-            or (isinstance(uri, Uri) and self.onward.is_contact(uri))
-            or self.onward.is_user_behind(flow)
-        )
 
     def _cancel(self, sr: ServerRequest) -> None:
         """CANCEL is answered hop by hop; the request that it is for learns of it (RFC 3261 §9.2)."""
@@ -363,7 +350,10 @@ class SipCore:
         return local or uri.port is None or not _is_address(uri.host)
 
     def _take_own_route(self, request: Request) -> bool:
-        """Remove what names us from the route set (RFC 3261 §16.4); True if there was such a thing."""
+        """Remove what names us from the route set (RFC 3261 §16.4).
+
+        True if it carries the mark of this dialog, which only its two ends were given.
+        """
         routes = request.routes
         if not routes:
             return False
@@ -375,14 +365,14 @@ class SipCore:
             for value in values[:-1]:
                 request.add("Route", value)
             request.uri = routes[-1].uri
-            return True
-        owned = False
+            return is_marked(uri.params, self._dialog_key, request.call_id)
+        marked = False
         # Twice, where we recorded ourselves once for each of two transports.
-        while routes and isinstance(routes[0].uri, Uri) and self._is_ours(routes[0].uri):
+        while routes and isinstance(own := routes[0].uri, Uri) and self._is_ours(own):
+            marked = marked or is_marked(own.params, self._dialog_key, request.call_id)
             request.remove_first("Route")
             routes = request.routes
-            owned = True
-        return owned
+        return marked
 
     def _realm(self, request: Request) -> str:
         """The domain whose user must prove himself."""
@@ -407,7 +397,10 @@ class SipCore:
             return Identity(
                 self._directory.resolve(claimed.aor) or claimed.aor, claimed.source, claimed.display
             )
-        proved = self._doorkeeper.authenticate(request, realm=self._realm(request), now=sr.now, proxy=proxy)
+        realm = self._realm(request)
+        proved = self._doorkeeper.authenticate(request, realm=realm, now=sr.now, proxy=proxy)
+        if proxy:
+            _take_credentials(request, realm)
         sender = request.from_
         if request.method != "REGISTER":
             # Whoever may speak for himself may not speak for others; a REGISTER is judged by its To.
@@ -452,6 +445,22 @@ class SipCore:
 
     def _not_allowed(self) -> MethodNotAllowed:
         return MethodNotAllowed(headers=(("Allow", self._allow()),))
+
+
+def _take_credentials(request: Request, realm: str) -> None:
+    """Remove what was for us before `request` goes to anybody else (RFC 3261 §22.3)."""
+    for name in ("Authorization", "Proxy-Authorization"):
+        values = request.get_all(name)
+        if not values:
+            continue
+        request.remove(name)
+        for value in values:
+            try:
+                ours = Credentials.parse(value).params.get("realm") == realm
+            except BadRequest:
+                ours = True
+            if not ours:
+                request.add(name, value)
 
 
 def _is_address(host: str) -> bool:

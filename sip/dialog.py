@@ -10,7 +10,9 @@ from collections.abc import Sequence
 
 from sip.errors import BadRequest, ServerInternalError
 from sip.headers import NameAddr
+from sip.headers.grammar import TOKEN
 from sip.message import Request
+from sip.routing import next_hop
 from sip.uri import Uri, parse_uri
 
 
@@ -62,17 +64,23 @@ class Dialog:
         """The dialog that a 2xx to `request` creates at our side (RFC 3261 §12.1.1).
 
         Raises:
-            BadRequest: Contact is missing, or there is more than one.
+            BadRequest: Contact is missing or not one SIP URI, or the route set cannot be read.
         """
+        # RFC 2543 peers may send no tag; an empty one stands for that.
+        tag = str(request.from_.tag or "")
+        if tag and TOKEN.fullmatch(tag) is None:
+            raise BadRequest("Malformed From header field: the tag is not a token")
+        target, routes = contact_of(request), request.values("Record-Route")
+        # What cannot be sent to later is refused now: a 200 promises a NOTIFY (RFC 6665 §4.2.1.2).
+        next_hop(target, routes, None)
         return cls(
             call_id=request.call_id,
             local_tag=local_tag,
-            # RFC 2543 peers may send no tag; an empty one stands for that.
-            remote_tag=request.from_.tag or "",
+            remote_tag=tag,
             local_uri=_without_tag(request.to),
             remote_uri=_without_tag(request.from_),
-            remote_target=contact_of(request),
-            routes=request.values("Record-Route"),
+            remote_target=target,
+            routes=routes,
             local_cseq=0,
             remote_cseq=request.cseq.number,
         )
@@ -93,7 +101,9 @@ class Dialog:
         """
         if request.cseq.number <= self.remote_cseq:
             raise ServerInternalError("CSeq Out Of Order")
-        return contact_of(request) if request.contacts else self.remote_target
+        target = contact_of(request) if request.contacts else self.remote_target
+        next_hop(target, self.routes, None)
+        return target
 
     def received(self, request: Request, target: str) -> None:
         """Take the request: its CSeq is the newest, and `target` is where ours go from now on."""

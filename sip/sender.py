@@ -26,6 +26,9 @@ from sip.uri import Uri
 
 log = logging.getLogger(__name__)
 
+LARGEST_BODY = 60_000
+"""Bytes of a body that still fit a UDP datagram of at most 65,507 together with the head."""
+
 LARGEST_DATAGRAM = 1300
 """Bytes above which RFC 3261 §18.1.1 asks for a congestion-safe transport (path MTU unknown)."""
 
@@ -236,7 +239,7 @@ class RequestSender:
         sending = Sending(self, request, user, branch_suffix, finish)
         if isinstance(hop, Uri):
             self._resolve(hop, sending)
-        elif self._settings.congestion_safe and not hop.reliable and _is_large(request):
+        elif not hop.reliable and self._wants_stream(request):
             # The same host and port over TCP first, the datagram after that.
             place = Destination("UDP", hop.remote[0], hop.remote[1], None)
             sending.to([place])
@@ -272,13 +275,19 @@ class RequestSender:
 
     def preferred(self, request: Request, places: Iterable[Destination]) -> Iterable[Destination]:
         """`places`, each large UDP one after its TCP twin where the congestion-safe rule is on."""
-        if not self._settings.congestion_safe or not _is_large(request):
+        if not self._wants_stream(request):
             yield from places
             return
         for place in places:
             if place.transport == "UDP":
                 yield replace(place, transport="TCP")
-            yield place
+            if place.transport != "UDP" or not _is_huge(request):
+                yield place
+
+    def _wants_stream(self, request: Request) -> bool:
+        if not request.body and not self._settings.congestion_safe:
+            return False
+        return (self._settings.congestion_safe and _is_large(request)) or _is_huge(request)
 
     def _resolve(self, uri: Uri, sending: Sending) -> None:
         self.network.resolve(uri).addCallbacks(sending.to, sending.failed).addErrback(sending._broken)
@@ -295,6 +304,11 @@ class _Nobody:
 
     def on_transport_error(self, transaction: ClientTransaction, error: TransportError) -> None:
         """Nothing to do."""
+
+
+def _is_huge(request: Request) -> bool:
+    """True if no datagram can hold it (RFC 3261 §18.1.1: then TCP whatever was asked for)."""
+    return len(request.body) > LARGEST_BODY
 
 
 def _is_large(request: Request) -> bool:

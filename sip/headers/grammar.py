@@ -17,7 +17,7 @@ TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]++")
 _ELEMENT = re.compile(r'(?:[^",<]++|"(?:[^"\\]++|\\.)*+"|<[^>]*+>)*+', re.DOTALL)
 _QUOTED = re.compile(r'"((?:[^"\\]++|\\.)*+)"', re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
-_NEEDS_ESCAPE = re.compile(r'(["\\])')
+_NEEDS_ESCAPE = re.compile(r'(["\\\x00-\x08\x0b\x0c\x0e-\x1f\x7f])')
 _PARAM = re.compile(
     r';[ \t]*+([^\s;=",<>\\]++)[ \t]*+(?:=[ \t]*+(?:"((?:[^"\\]++|\\.)*+)"|([^\s;",<>\\]*+))[ \t]*+)?+',
     re.DOTALL,

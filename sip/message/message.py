@@ -7,6 +7,7 @@ costs.  Lines of different names that were interleaved come out side by side, wh
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Self
 
@@ -325,9 +326,13 @@ class Message:
     __hash__ = None  # type: ignore[assignment]
 
 
+_BARE_NUL = re.compile(r"(?<!\\)\0")
+"""As a quoted pair it is legal (RFC 3261 §25.1)."""
+
+
 def safe_value(value: str) -> str:
     """`value` stripped, if it can stand in one header line.  Raises ValueError (see `Message.add`)."""
-    if "\n" in value or "\r" in value or "\0" in value:
+    if "\n" in value or "\r" in value or ("\0" in value and _BARE_NUL.search(value)):
         raise ValueError("CR, LF or NUL in a header field value")
     if not value.isascii():
         value.encode("utf-8", "surrogateescape")  # UnicodeEncodeError is a ValueError

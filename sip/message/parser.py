@@ -18,6 +18,8 @@ from sip.message.response import Response, build_response
 
 _FOLD = re.compile(r"\r\n[ \t]++")
 _VERSION = re.compile(r"SIP/[0-9]++\.[0-9]++", re.IGNORECASE)
+_NUL = re.compile(r"(?<!\\)\0")
+"""RFC 3261 §25.1 has NUL in quoted pairs only."""
 _BARE = re.compile(r"\r(?!\n)|(?<!\r)\n")
 
 
@@ -48,6 +50,10 @@ def parse_head(head: bytes, body: bytes, fault: str | None = None) -> Request | 
         # Elements that disagree on what ends a line can be made to see different messages.
         fault = fault or "Bare CR or LF in the message head"
         lines = [line for line in lines if _BARE.search(line) is None] or [""]
+    if "\0" in text and _NUL.search(text):
+        # Nobody means it, and what is copied from here into our own messages must not hold it.
+        fault = fault or "NUL in the message head"
+        lines = [line for line in lines if not _NUL.search(line)] or [""]
     start = lines.pop(0)
     first: dict[str, str] = {}
     more: dict[str, list[str]] = {}

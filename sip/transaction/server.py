@@ -7,6 +7,7 @@ An event that a table does not name in the present state is ignored.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -26,6 +27,8 @@ from sip.transport.flow import Flow
 
 if TYPE_CHECKING:
     from sip.transaction.layer import MergeIdentity, ServerKey, TransactionLayer
+
+log = logging.getLogger(__name__)
 
 AGAIN: Final = "request again"
 ACK: Final = "ACK"
@@ -129,6 +132,16 @@ class ServerTransaction:
         self._timer = None
         if not self.last:
             self.respond(Response.to(self.request, 100))
+        times = self._layer.times
+        wait = times.invite_forgotten if self.is_invite else 2 * times.timeout
+        self._timer = self._layer.timers.after(wait, self._forgotten)
+
+    def _forgotten(self) -> None:
+        """Whoever should have answered never will: nothing may stay for ever because of that."""
+        self._timer = None
+        if not self.final_status:
+            log.error("transaction.never-answered", extra={"method": self.request.method})
+            self.respond(Response.to(self.request, 500 if self.is_invite else 408))
 
     # -- actions of the tables ---------------------------------------------------------------------------
 

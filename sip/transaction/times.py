@@ -43,5 +43,7 @@ class TransactionTimes:
 
     invite_trying_after: float = 0.2
     """Seconds until an unanswered INVITE is answered 100 (RFC 3261 §17.2.1)."""
+    invite_forgotten: float = 900.0
+    """Seconds after which an INVITE that nobody here has answered is given up."""
     invite_completed: float = 32.0
     """Timer D, seconds: how long the answer to an INVITE is acknowledged again over UDP."""

@@ -81,7 +81,7 @@ class UdpFlow(Flow):
         return self._key
 
     def send(self, data: bytes) -> None:
-        """Send `data` as one datagram; raises TransportError only when the listener is closed."""
+        """Send `data` as one datagram; TransportError when the listener is closed or it does not fit."""
         self._listener.send(data, self._address, self)
 
     def __eq__(self, other: object) -> bool:
@@ -189,6 +189,8 @@ class UdpListener:
         if error.errno in _FULL:
             self._keep(data, address)
             return
+        if error.errno == errno.EMSGSIZE:
+            raise TransportError(f"{len(data)} bytes do not fit a datagram") from error
         self._failed(data, address, error)
 
     def _failed(self, data: bytes, address: tuple[Any, ...], error: OSError) -> None:

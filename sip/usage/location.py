@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -12,9 +11,6 @@ from sip.uri import AnyUri, Uri, equivalent
 
 if TYPE_CHECKING:
     from sip.transport.flow import Flow
-
-Place = tuple[str, tuple[str, int]]
-"""Transport and address that a user registered from."""
 
 
 class Binding:
@@ -105,14 +101,13 @@ def outbound_of(contact: Contact) -> tuple[str, int]:
 
 
 class Location:
-    """All bindings, by AOR (a handful each), by contact and by where they registered from."""
+    """All bindings, by AOR (a handful each) and by contact."""
 
-    __slots__ = ("_bindings", "_by_contact", "_count", "_sources")
+    __slots__ = ("_bindings", "_by_contact", "_count")
 
     def __init__(self) -> None:
         self._bindings: dict[str, list[Binding]] = {}
         self._by_contact: dict[str, list[Binding]] = {}
-        self._sources: Counter[Place] = Counter()
         self._count = 0
 
     def __len__(self) -> int:
@@ -138,10 +133,6 @@ class Location:
         """The bindings whose contact is `uri` (RFC 3261 §19.1.4), whoever's they are."""
         return [binding for binding in self._by_contact.get(uri.aor, ()) if equivalent(binding.uri, uri)]
 
-    def is_source(self, flow: Flow) -> bool:
-        """Whether somebody registered from the very place that `flow` leads to."""
-        return _place(flow) in self._sources
-
     def replace(self, aor: str, bindings: list[Binding]) -> None:
         """Make `bindings` all that `aor` has."""
         before = self._bindings.get(aor, [])
@@ -158,8 +149,6 @@ class Location:
     def _note(self, binding: Binding) -> None:
         if isinstance(binding.uri, Uri):
             self._by_contact.setdefault(binding.uri.aor, []).append(binding)
-        if binding.flow is not None:
-            self._sources[_place(binding.flow)] += 1
 
     def _forget(self, binding: Binding) -> None:
         if isinstance(binding.uri, Uri):
@@ -169,12 +158,3 @@ class Location:
                 self._by_contact[contact] = held
             else:
                 del self._by_contact[contact]
-        if binding.flow is not None:
-            place = _place(binding.flow)
-            self._sources[place] -= 1
-            if not self._sources[place]:
-                del self._sources[place]
-
-
-def _place(flow: Flow) -> Place:
-    return flow.transport, flow.remote

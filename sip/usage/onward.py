@@ -66,11 +66,3 @@ class OnwardToUsers:
     def ack(self, request: Request) -> None:
         """Forward an ACK to a 2xx."""
         self._proxy.forward_ack(request)
-
-    def is_contact(self, uri: Uri) -> bool:
-        """True if somebody registered `uri`."""
-        return bool(self._location.at_contact(uri))
-
-    def is_user_behind(self, flow: Flow) -> bool:
-        """True if somebody registered over `flow`."""
-        return self._location.is_source(flow)

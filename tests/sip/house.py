@@ -117,6 +117,7 @@ class House:
             timers=self.timers,
             stats=self.stats,
             token=self.token,
+            dialog_key=b"key",
         )
         self.layer = TransactionLayer(self.core, self.timers, self.stats)
         self.sender = RequestSender(self.layer, self.network, self.timers, self.token, sender)
@@ -137,7 +138,7 @@ class House:
         proxy = Proxy(
             self.sender,
             self.timers,
-            ProxySettings(),
+            ProxySettings(loop_key=b"key"),
             is_local=lambda uri: self.directory.is_local_domain(uri.host),
             flow_for=lambda uri: flow_for(self.location, uri),
         )

@@ -141,6 +141,21 @@ class TestTheServerItself:
         house.receive("\n".join(line for line in OPTIONS.splitlines() if "Via" not in line), house.stranger)
         assert house.stranger.sent == []
 
+    def test_nul_is_refused_where_it_is_no_quoted_pair(self, house: House) -> None:
+        response = house.ask(
+            OPTIONS.replace("Max-Forwards: 70", "Max-Forwards: 70\nSubject: a\0b"), house.stranger
+        )
+        assert (response.status, response.reason) == (400, "NUL in the message head")
+
+    def test_a_response_that_says_nothing_of_use_is_dropped(self, house: House) -> None:
+        house.receive(SUBSCRIBE)
+        notify = house.notifies()[0]
+        broken = Response.to(notify, 200)
+        broken.remove("To")
+        house.receive(broken.render())
+        house.after(0.6)
+        assert house.peer.methods == ["NOTIFY", "NOTIFY"]
+
     def test_rubbish_is_dropped(self, house: House) -> None:
         house.receive(b"GET / HTTP/1.0\r\n\r\n", house.stranger)
         assert house.stranger.sent == []
@@ -248,6 +263,7 @@ class TestForwarding:
         assert invite.uri_text == "sip:alice@203.0.113.20:5060"
         assert invite.max_forwards == 69
         assert [route.uri.host for route in invite.record_routes] == ["192.0.2.1"]
+        assert len(invite.record_routes[0].uri.params["d"]) == 16
         assert [via.host for via in invite.vias] == ["192.0.2.1", "192.0.2.7"]
 
     def test_the_answer_goes_back_along_the_vias(self, house: House) -> None:
@@ -326,8 +342,8 @@ class TestForwarding:
         phone.take()
         house.receive(INVITE)
         house.answer(phone.messages[0], 200, phone)
+        route = f"Route: {phone.messages[0].get('Record-Route')}\n"
         phone.take()
-        route = "Route: <sip:192.0.2.1:5060;lr>\n"
         for method in ("ACK", "BYE"):
             text = (
                 INVITE.replace("INVITE", method)
@@ -370,6 +386,37 @@ class TestForwarding:
         phone.take()
         house.receive(INVITE.replace("INVITE", method))
         assert phone.methods == [method]
+
+    @pytest.mark.parametrize("method", ["INVITE", "BYE", "NOTIFY", "SUBSCRIBE", "INFO"])
+    @pytest.mark.parametrize("mark", ["", ";d=", ";d=0123456789abcdef"])
+    def test_within_a_dialog_that_never_went_through_us_a_stranger_is_challenged(
+        self, house: House, method: str, mark: str
+    ) -> None:
+        phone = self.registered(house)
+        phone.take()
+        text = (
+            INVITE.replace("INVITE", method)
+            .replace("sip:alice@example.com SIP", "sip:alice@203.0.113.20:5060 SIP")
+            .replace("To: <sip:alice@example.com>", "To: <sip:alice@example.com>;tag=x")
+            .replace("192.0.2.7", "198.51.100.9")
+        )
+        response = house.ask(text.rstrip() + f"\nRoute: <sip:192.0.2.1:5060;lr{mark}>\n", house.stranger)
+        assert response.status == 407
+        assert phone.sent == []
+
+    def test_our_users_credentials_stay_with_us(self, house: House) -> None:
+        phone = self.registered(house)
+        text = INVITE.replace("192.0.2.7", "198.51.100.9")
+        challenge = house.ask(text, house.stranger)
+        answer = with_credentials(house, text, "bob", challenge, "Proxy-Authorization")
+        others = (
+            'Authorization: Digest username="bob", realm="elsewhere.org", nonce="n", uri="u", response="r"'
+        )
+        phone.take()
+        house.receive(f"{answer.rstrip()}\n{others}\n", house.stranger)
+        (invite,) = phone.messages
+        assert "Proxy-Authorization" not in invite
+        assert "elsewhere.org" in invite.get("Authorization")
 
     def test_a_stranger_cannot_send_through_us_by_claiming_a_dialog(self, house: House) -> None:
         text = (

@@ -34,7 +34,7 @@ from twisted.internet.task import LoopingCall
 from presence.storage.journal.frames import Answer, PlainRecord, PlainWrite, pack
 from presence.storage.journal.process import WriterProcess
 from presence.storage.journal.statistics import JournalStatistics
-from sip.ports import JournalError, Record
+from sip.ports import JournalError, Record, Value
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +87,9 @@ class _Batch:
             return pack((self.number, [records for records, _, _ in self.writes]))
         except ValueError:
             pass
-        # Something in it is not a plain value; only the write that has it is to blame.
+        # Subclasses of str say the same; if something else is not a plain value, only the write that has it
+        # is to blame.
+        self.writes = [([*map(_plain, records)], done, at) for records, done, at in self.writes]
         plain: list[PlainWrite] = []
         for index, (records, _, _) in enumerate(self.writes):
             try:
@@ -425,6 +427,15 @@ def _call(done: Done, error: JournalError | None) -> None:
     except Exception:
         # One write's owner must not take the answers of all the others with him.
         log.exception("journal.callback")
+
+
+def _plain(record: PlainRecord) -> PlainRecord:
+    kind, key, row = record
+    return kind, _plain_values(key), None if row is None else _plain_values(row)
+
+
+def _plain_values(values: tuple[Value, ...]) -> tuple[Value, ...]:
+    return tuple(str(value) if isinstance(value, str) else value for value in values)
 
 
 def _kinds(records: list[PlainRecord]) -> str:

@@ -33,8 +33,8 @@ CSEQ_BLOCK: Final = 64
 CSEQ_MARGIN: Final = 16
 """Numbers left when the next block is asked for."""
 
-ENDS_SUBSCRIPTION: Final = frozenset({404, 405, 410, 416, *range(480, 486), 489, 501, 604})
-"""Answers to NOTIFY that end the subscription (RFC 6665 §4.2.2); 408 is the timeout of the same section."""
+ENDS_SUBSCRIPTION: Final = frozenset({404, 405, 408, 410, 416, *range(480, 486), 489, 501, 604})
+"""Answers to NOTIFY that end the subscription (RFC 6665 §4.2.2; 408 by RFC 3261 §12.2.1.2)."""
 
 
 class Subscription:
@@ -59,6 +59,7 @@ class Subscription:
         "filter_type",
         "flow",
         "flow_key",
+        "guessed",
         "id",
         "package",
         "state",
@@ -103,6 +104,8 @@ class Subscription:
         """Monotonic seconds."""
         self.flow = flow
         """The way the watcher came by, None while it is not there (his connection went with a restart)."""
+        self.guessed = False
+        """True while `flow` is that of a phone which may be another one of the watcher's."""
         self.flow_key = flow_key
         self.state: Authorization = state
         self.user_agent = user_agent
@@ -200,10 +203,12 @@ class Subscription:
         ceiling = self.dialog.local_cseq + CSEQ_BLOCK
 
         def done(error: JournalError | None) -> None:
-            release()
             self.cseq_reserving = False
             if error is None:
                 self.cseq_durable = max(self.cseq_durable, ceiling)
+            # Not before: a refresh that waits for its turn writes the ceiling that it finds.
+            release()
+            if error is None:
                 self._go_on()
             else:
                 log.warning("notify.cseq-not-durable", extra={"watcher": self.watcher, "error": str(error)})
@@ -223,6 +228,12 @@ class Subscription:
         if status < 200:
             return
         self._notifying = False
+        if self.guessed and status == 481:
+            # The phone that registered was another one: this one is waited for as before.
+            self.flow, self.guessed, self._undelivered = None, False, True
+            self._next()
+            return
+        self.guessed = self.guessed and status >= 300
         self._undelivered = False
         if status >= 300 and not self._ending:
             self._usage.stats.notifies_failed += 1

@@ -8,6 +8,7 @@ its NOTIFY fails in a way that ends it.
 from __future__ import annotations
 
 import logging
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from typing import Any
 from sip.dialog import Dialog
 from sip.errors import (
     BadEvent,
+    BadRequest,
     Forbidden,
     IntervalTooBrief,
     NoSuchCall,
@@ -25,6 +27,7 @@ from sip.errors import (
     ServiceUnavailable,
     SipError,
 )
+from sip.headers.grammar import TOKEN
 from sip.identity import UserDirectory
 from sip.ports import Journal, JournalError, KeyedQueue, Record
 from sip.request import ServerRequest
@@ -38,6 +41,9 @@ from sip.usage.notifier.rows import from_row, removal
 from sip.usage.notifier.subscription import CSEQ_BLOCK, Subscription
 
 log = logging.getLogger(__name__)
+
+_REFUSED = re.compile(r";q=0(\.0*)?(;|$)")
+"""A media range that is accepted with quality 0: not at all (RFC 3261 §20.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +117,9 @@ class NotifierUsage:
         event = request.event
         assert event is not None
         assert sr.identity is not None
+        event_id = str(event.id or "")
+        if event_id and TOKEN.fullmatch(event_id) is None:
+            raise BadRequest("Malformed Event header field: the id is not a token")
         expires = self._expires(sr)
         content_type = self._acceptable(sr, package)
         aor = self._directory.resolve(sr.aor)
@@ -128,7 +137,7 @@ class NotifierUsage:
             self,
             identifier=local_tag,
             package=package.name,
-            event_id=event.id or "",
+            event_id=event_id,
             aor=aor,
             watcher=watcher,
             dialog=Dialog.accept(request, local_tag),
@@ -156,8 +165,13 @@ class NotifierUsage:
             if error is not None:
                 sr.reject(_not_durable(error))
                 return
-            subscription.cseq_durable = CSEQ_BLOCK
             self._add(subscription)
+            if self._directory.resolve(aor) is None:
+                # The user was deleted while this was being stored.
+                self._forget(subscription)
+                sr.reject(NotFound(f"No such user: {aor.removeprefix('sip:')}"))
+                return
+            subscription.cseq_durable = CSEQ_BLOCK
             self._accept(sr, subscription, expires)
             subscription.notify()
 
@@ -201,6 +215,7 @@ class NotifierUsage:
                 return
             subscription.dialog.received(sr.request, target)
             subscription.flow, subscription.flow_key = sr.flow, sr.flow.key
+            subscription.guessed = False
             self._accept(sr, subscription, expires)
             if expires == 0:
                 self._remove(subscription)
@@ -248,9 +263,9 @@ class NotifierUsage:
 
     @staticmethod
     def _acceptable(sr: ServerRequest, package: EventPackage) -> str:
-        accept = [value.split(";")[0].strip().lower() for value in sr.request.values("Accept")]
-        accept = [value for value in accept if value]
-        if not accept:
+        ranges = [value.replace(" ", "").lower() for value in sr.request.values("Accept")]
+        accept = [value.partition(";")[0] for value in ranges if value and not _REFUSED.search(value)]
+        if not any(ranges):
             return package.content_types[0]
         for content_type in package.content_types:
             if content_type in accept:
@@ -265,15 +280,19 @@ class NotifierUsage:
     def changed(self, package: str, aor: str) -> None:
         """The state of `aor` in `package` is another one: tell everybody who watches it."""
         for subscription in self._all.of(package, aor):
-            subscription.notify()
+            try:
+                subscription.notify()
+            except Exception:
+                # The boundary between watchers: what is wrong with one must not keep the news from others.
+                log.exception("notify.impossible", extra={"watcher": subscription.watcher})
+                self.drop(subscription, "NOTIFY impossible")
 
     def watcher_seen(self, watcher: str, flow: Flow, user_agent: str) -> None:
         """A watcher has registered over `flow`: reach him there where his old connection is gone.
 
         A connection does not outlive a restart, and a phone that opens another one registers by it long
         before it refreshes what it watches.  It is taken for the same phone when address and User-Agent are
-        the same; if it was another one after all, it answers 481 and the subscription ends, as it would have
-        anyhow.
+        the same; if it was another one after all, it answers 481 and nothing has changed.
         """
         for subscription in self._all.of_watcher(watcher):
             before = subscription.flow
@@ -281,7 +300,7 @@ class NotifierUsage:
                 continue
             host = subscription.flow_key.partition("|")[2].partition("|")[0].rpartition(":")[0].strip("[]")
             if host == flow.remote[0] and subscription.user_agent == user_agent:
-                subscription.flow = flow
+                subscription.flow, subscription.guessed = flow, True
                 if subscription.undelivered or before is None:
                     subscription.notify()
 
@@ -291,7 +310,7 @@ class NotifierUsage:
             for subscription in self._all.of(package, aor):
                 self.terminate(subscription, "noresource")
         for subscription in self._all.of_watcher(aor):
-            self.terminate(subscription, "deactivated")
+            self.terminate(subscription, "rejected")
 
     def reauthorize(self, package: str, aor: str) -> None:
         """Who may watch `aor` has changed: what is pending becomes active or is rejected, or the reverse."""
@@ -415,7 +434,10 @@ class NotifierUsage:
                 log.warning("subscription.unknown-package", extra={"package": subscription.package})
                 continue
             self._add(subscription)
-            if subscription.expires_at > now:
+            if self._directory.resolve(subscription.aor) is None:
+                # Deleted while the server was down.
+                self.timers.after(0.0, self.terminate, subscription, "noresource")
+            elif subscription.expires_at > now:
                 count += 1
                 self.timers.after(count / self._settings.restore_rate, self._catch_up, subscription)
 

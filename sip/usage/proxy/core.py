@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
+from sip.dialog_mark import dialog_mark
 from sip.errors import SipError, TemporarilyUnavailable, UnsupportedUriScheme
 from sip.uri import Uri
 from sip.usage.proxy.forwarding import DIALOG_FORMING, add_record_route, forward_copy
@@ -166,15 +167,18 @@ class Proxy:
         """Check that `request` may be forwarded to `targets`, and say how."""
         if not targets:
             raise TemporarilyUnavailable
-        mark = loop_mark(request, self._settings.loop_key)
+        settings = self._settings
+        mark = loop_mark(request, settings.loop_key)
         detect_loop(request, mark)
-        forwards = forwards_left(request, self._settings.max_forwards)
-        total = incoming_breadth(request, self._settings.max_breadth)
+        forwards = forwards_left(request, settings.max_forwards)
+        total = incoming_breadth(request, settings.max_breadth)
         check_breadth(total, _widest(targets))
 
         def stay(copy: Request, outbound: Flow) -> None:
             if record_route is not None:
-                add_record_route(copy, record_route, outbound)
+                add_record_route(
+                    copy, record_route, outbound, dialog_mark(settings.loop_key, request.call_id)
+                )
 
         def launch(target: Target, breadth: int, branch: Branch) -> Sending:
             copy, hop = forward_copy(request, target, forwards=forwards, breadth=breadth)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from sip.dialog_mark import PARAMETER
 from sip.errors import BadRequest
 from sip.uri import Uri
 
@@ -65,27 +66,27 @@ def request_uri(uri: Uri) -> str:
     return str(replace(uri, params=params, headers=""))
 
 
-def add_record_route(copy: Request, inbound: Flow, outbound: Flow) -> None:
+def add_record_route(copy: Request, inbound: Flow, outbound: Flow, mark: str) -> None:
     """Stay on the path of the dialog that `copy` forms, which leaves by `outbound` (§16.6 step 4).
 
     When that is another address or transport than the request came by, each side gets a URI that it can use:
-    two values, the one for downstream on top (RFC 5658 §6).
+    two values, the one for downstream on top (RFC 5658 §6).  `mark` is that of `sip.dialog_mark`.
     """
     sips = copy.uri_text[:5].lower() == "sips:"
-    near = record_route_value(inbound, sips=sips)
-    far = record_route_value(outbound, sips=sips)
+    near = record_route_value(inbound, sips=sips, mark=mark)
+    far = record_route_value(outbound, sips=sips, mark=mark)
     copy.prepend("Record-Route", near)
     if far != near:
         copy.prepend("Record-Route", far)
 
 
-def record_route_value(flow: Flow, *, sips: bool) -> str:
+def record_route_value(flow: Flow, *, sips: bool, mark: str) -> str:
     """Our own URI for whoever is at the other end of `flow`, as a Route value for a loose router."""
     text = flow.uri()
     if sips and flow.secure:
         # A SIPS Request-URI demands a SIPS URI here (§16.6 step 4), where ;transport=tls has no meaning.
         text = f"sips:{text.partition(':')[2].replace(';transport=tls', '')}"
-    return f"<{text};lr>"
+    return f"<{text};lr;{PARAMETER}={mark}>"
 
 
 def _secured(hop: Flow | Uri, uri_text: str) -> Flow | Uri:

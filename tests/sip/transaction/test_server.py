@@ -146,8 +146,24 @@ class TestNonInvite:
         server.answer(200)
         assert len(server.core.undelivered) == 1
 
+    def test_what_nobody_ever_answers_does_not_stay(
+        self, server: Server, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        server.receive(OPTIONS)
+        server.after(4)
+        server.after(65)
+        assert len(server.layer) == 0
+        assert server.flow.statuses == [100]
+        assert "transaction.never-answered" in caplog.text
+
 
 class TestInvite:
+    def test_what_nobody_ever_answers_ends_with_500(self, server: Server) -> None:
+        server.receive(INVITE)
+        server.after(1)
+        server.after(901)
+        assert server.flow.statuses == [100, 500]
+
     def test_100_goes_out_after_200_ms(self, server: Server) -> None:
         server.receive(INVITE)
         server.after(0.19)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from textwrap import dedent
 from typing import cast
@@ -250,3 +251,8 @@ class House:
 def to(text: str, q: int = 1000, *, hop: Flow | None = None, routes: tuple[str, ...] = ()) -> Target:
     """The target of a contact URI."""
     return Target(uri(text), hop or uri(text), q, routes)
+
+
+def unmarked(values: Sequence[str]) -> list[str]:
+    """Record-Route values without the mark of the dialog (`sip.dialog_mark`), which every one of ours has."""
+    return [re.sub(r";d=[0-9a-f]{16}", "", value) for value in values]

@@ -106,6 +106,7 @@ class TestInitial:
             ("Accept: application/xpidf+xml, application/pidf+xml;q=0.9\n", "application/pidf+xml"),
             ("Accept: */*\n", "application/pidf+xml"),
             ("Accept: text/*\n", "text/plain"),
+            ("Accept: application/pidf+xml;q=0, text/plain;q=0.5\n", "text/plain"),
         ],
     )
     def test_the_type_is_chosen_from_accept(self, house: House, accept: str, sent: str) -> None:
@@ -131,6 +132,56 @@ class TestInitial:
     def test_a_contact_is_needed(self, house: House) -> None:
         response = house.ask(SUBSCRIBE.replace("Contact: <sip:bob@192.0.2.7:5060>\n", ""))
         assert (response.status, response.reason) == (400, "Missing Contact header field")
+
+    @pytest.mark.parametrize(
+        ("before", "after", "reason"),
+        [
+            ("<sip:bob@192.0.2.7:5060>", "<mailto:bob@example.org>", "Cannot send to a mailto URI"),
+            ("<sip:bob@192.0.2.7:5060>", "<tel:+1234>", "Cannot send to a tel URI"),
+            ("Expires: 600", "Expires: 600\nRecord-Route: <tel:+1>", "Cannot send to a tel URI"),
+            ("tag=bobtag", 'tag="bob tag"', "Malformed From header field: the tag is not a token"),
+            (
+                "Event: presence",
+                'Event: presence;id="a b"',
+                "Malformed Event header field: the id is not a token",
+            ),
+        ],
+    )
+    def test_what_no_notify_could_be_sent_to_is_refused(
+        self, house: House, before: str, after: str, reason: str
+    ) -> None:
+        response = house.ask(SUBSCRIBE.replace(before, after))
+        assert (response.status, response.reason) == (400, reason)
+
+    def test_quotes_around_a_token_mean_the_token(self, house: House) -> None:
+        text = SUBSCRIBE.replace("tag=bobtag", 'tag="bobtag"').replace("presence\n", 'presence;id="x"\n')
+        notify = subscribed(house, text)
+        assert (notify.get("Event"), notify.to.tag) == ("presence;id=x", "bobtag")
+
+    def test_a_display_name_with_control_characters_goes_back_escaped(self, house: House) -> None:
+        notify = subscribed(house, SUBSCRIBE.replace('"Bob"', '"B\\\0b"'))
+        assert notify.get("To").startswith('"B\\\0b"')
+
+    def test_one_watcher_who_cannot_be_notified_keeps_nothing_from_the_others(self, house: House) -> None:
+        subscribed(house)
+        house.receive(SUBSCRIBE.replace("z9hG4bKsub1", "z9hG4bKtwo").replace("call1", "call2"))
+        house.answer(house.notifies()[-1])
+        (bad, _) = house.notifier.subscriptions("presence", "sip:alice@example.com")
+        bad.dialog.remote_uri = "a\r\nb"
+        house.package.state = "rain"
+        house.notifier.changed("presence", "sip:alice@example.com")
+        house.journal.settle()
+        assert house.notifies()[-1].body == b"rain"
+        assert len(house.notifier) == 1
+
+    def test_a_user_who_is_deleted_meanwhile_is_not_watched(self, house: House) -> None:
+        house.journal.hold = True
+        house.receive(SUBSCRIBE)
+        house.directory.users.remove("alice")
+        house.journal.hold = False
+        house.journal.settle()
+        assert house.peer.statuses == [404]
+        assert house.journal.rows == {}
 
     def test_one_contact_and_no_more(self, house: House) -> None:
         response = house.ask(SUBSCRIBE + "Contact: <sip:bob@192.0.2.8>\n")
@@ -371,7 +422,7 @@ class TestNotify:
         house.answer(first)
         assert [it.body for it in house.notifies()] == [b"sunny", b"snow"]
 
-    @pytest.mark.parametrize("status", [404, 405, 410, 416, 480, 481, 482, 483, 484, 485, 489, 501, 604])
+    @pytest.mark.parametrize("status", [404, 405, 408, 410, 416, 480, 481, 482, 483, 484, 485, 489, 501, 604])
     def test_these_answers_end_it(self, house: House, status: int) -> None:
         house.receive(SUBSCRIBE)
         house.answer(house.notifies()[0], status)
@@ -426,9 +477,10 @@ class TestNotify:
 
 
 class TestRestart:
-    def restarted(self, house: House, *, down: float = 10.0) -> House:
-        """The same rows in a new server, `down` seconds later."""
+    def restarted(self, house: House, *, down: float = 10.0, without: str = "") -> House:
+        """The same rows in a new server, `down` seconds later, where the user `without` is no more."""
         after = House()
+        after.directory.users.discard(without)
         after.notifier.restore(
             house.journal.load("subscription"),
             flow=after.network.flow,
@@ -472,6 +524,27 @@ class TestRestart:
         after.after(0.1)
         assert after.notifies()[0].cseq.number == first.cseq.number + 1
 
+    def test_a_presentity_who_was_deleted_meanwhile_is_ended_now(self, house: House) -> None:
+        subscribed(house)
+        after = self.restarted(house, without="alice")
+        after.after(0.1)
+        assert after.notifies()[0].get("Subscription-State") == "terminated;reason=noresource"
+        assert after.journal.rows == {}
+
+    def test_a_refresh_behind_a_reservation_writes_the_newest_ceiling(self, house: House) -> None:
+        subscribed(house)
+        (subscription,) = house.notifier.subscriptions("presence", "sip:alice@example.com")
+        text = again(house, cseq=11)
+        while not subscription.cseq_reserving:
+            house.answer(house.notifies()[-1])
+            house.journal.hold = True
+            house.notifier.changed("presence", "sip:alice@example.com")
+        house.receive(text)
+        house.journal.hold = False
+        house.journal.settle()
+        ((_, row),) = house.journal.load("subscription")
+        assert row[11] == subscription.cseq_durable > 64
+
     def test_a_watcher_whose_connection_went_with_the_restart_is_waited_for(self, house: House) -> None:
         connection = FakeFlow("TCP", "192.0.2.7", 40000)
         house.receive(SUBSCRIBE.replace("UDP", "TCP"), connection)
@@ -495,6 +568,21 @@ class TestConnectionsThatWent:
         house.after(0.1)
         house.notifier.watcher_seen("sip:bob@example.com", new, "")
         assert [notify.body for notify in house.notifies(new)] == [b"rain"]
+
+    def test_a_wrong_guess_changes_nothing(self, house: House) -> None:
+        old, other = FakeFlow("TCP", "192.0.2.7", 40000), FakeFlow("TCP", "192.0.2.7", 40001)
+        house.receive(SUBSCRIBE.replace("UDP", "TCP"), old)
+        house.answer(old.messages[-1], flow=old)
+        old.lose()
+        house.network.unreachable.add("192.0.2.7")
+        house.notifier.changed("presence", "sip:alice@example.com")
+        house.after(0.1)
+        house.notifier.watcher_seen("sip:bob@example.com", other, "")
+        house.answer(house.notifies(other)[0], 481, other)
+        assert len(house.notifier) == 1
+        back = FakeFlow("TCP", "192.0.2.7", 40002)
+        house.notifier.watcher_seen("sip:bob@example.com", back, "")
+        assert len(house.notifies(back)) == 1
 
     def test_another_phone_of_his_is_left_alone(self, house: House) -> None:
         old, new = FakeFlow("TCP", "192.0.2.7", 40000), FakeFlow("TCP", "192.0.2.7", 40001)
@@ -523,4 +611,4 @@ class TestRemovedUsers:
         subscribed(house)
         house.notifier.remove_user("sip:bob@example.com")
         assert len(house.notifier) == 0
-        assert house.notifies()[-1].get("Subscription-State") == "terminated;reason=deactivated"
+        assert house.notifies()[-1].get("Subscription-State") == "terminated;reason=rejected"
