@@ -13,6 +13,12 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from presence.lists.naming import (
+    DEFAULT_GROUP_PATTERN,
+    DEFAULT_PATTERN,
+    group_list_pattern,
+    list_pattern,
+)
 from presence.settings import values
 
 ENV_PREFIX = "PRESENTITY_"
@@ -26,6 +32,8 @@ Network = Annotated[values.Network, PlainValidator(values.network)]
 Route = Annotated[str, AfterValidator(values.route)]
 SourcePriority = Annotated[values.SourcePriority, PlainValidator(values.source_priority)]
 DatabaseUrl = Annotated[str, AfterValidator(values.database_url)]
+ListPattern = Annotated[str, AfterValidator(list_pattern)]
+GroupListPattern = Annotated[str, AfterValidator(group_list_pattern)]
 
 Seconds = Annotated[int, Field(ge=1, le=0xFFFFFFFF)]
 Duration = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -259,6 +267,26 @@ class Settings(BaseSettings):
     )
     default_policy_foreign: Handling = _setting(
         "confirm", "Privacy", "The same for watchers of other domains, and for those who proved nothing."
+    )
+
+    list_uri: ListPattern = _setting(
+        DEFAULT_PATTERN,
+        "Lists",
+        "User part of the URI that is the list of all contacts of `{user}`, for himself only (RFC 4662).",
+    )
+    group_list_uri: GroupListPattern = _setting(
+        DEFAULT_GROUP_PATTERN,
+        "Lists",
+        "The same for one group of contacts; `{group}` is its name, escaped as in any URI.",
+    )
+    max_list_members: Count = _setting(
+        500,
+        "Lists",
+        "Members of one list: a user has no more contacts, and a longer list in a SUBSCRIBE (RFC 5367) is"
+        " answered 413.",
+    )
+    list_window: Annotated[float, Field(ge=0, le=60)] = _setting(
+        0.3, "Lists", "How long changes of members gather before one NOTIFY tells of them all.", "seconds"
     )
 
     max_message_body: Annotated[int, Field(ge=1)] = _setting(

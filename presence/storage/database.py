@@ -13,8 +13,10 @@ from sqlalchemy import URL, Connection, func, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from presence.directory import User
+from presence.lists.book import BookGroup
 from presence.policy.documents import PolicyDocument
 from presence.storage import models
+from presence.storage.contact_rows import read_book
 from presence.storage.engine import BUSY_TIMEOUT, WRITE, is_sqlite, make_engine, normalise, shown
 from presence.storage.errors import DatabaseError, DatabaseNotMigrated, DatabaseUnavailable, one_line
 from presence.storage.kinds import KINDS, original
@@ -55,6 +57,10 @@ class Snapshot:
     def policies(self) -> Iterator[PolicyDocument]:
         """Every document of presence rules, in the order of owner, source and name."""
         return read_policies(self._connection)
+
+    def contacts(self) -> Iterator[tuple[str, tuple[BookGroup, ...]]]:
+        """The groups of everybody who has contacts, in the order of the owners."""
+        return read_book(self._connection)
 
 
 class Database:

@@ -10,7 +10,16 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from sqlalchemy import BigInteger, Double, ForeignKey, Integer, LargeBinary, MetaData, Text
+from sqlalchemy import (
+    BigInteger,
+    Double,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 # SQLite makes only an INTEGER PRIMARY KEY a rowid; its integers have 64 bits under any name.
@@ -141,6 +150,38 @@ class PolicyDocument(Base):
     content_type: Mapped[str]
     document: Mapped[bytes]
     updated_at: Mapped[float]
+
+
+class ContactGroup(Base):
+    """A group of a user's contacts; the one without a name has a row only when there is something to keep.
+
+    A position is a decimal number with ten places as text (`contact_rows` says why); ids tell the order of
+    insertion.
+    """
+
+    __tablename__ = "contact_group"
+    __table_args__ = (UniqueConstraint("owner", "name"),)
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    owner: Mapped[str] = mapped_column(KeyText, ForeignKey("user.aor", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(KeyText)
+    position: Mapped[str]
+
+
+class Contact(Base):
+    """A person in a group of contacts.
+
+    No foreign key to `user`: members may be anywhere, and one who is deleted stays in the lists of others.
+    """
+
+    __tablename__ = "contact"
+    __table_args__ = (UniqueConstraint("group_id", "member"),)
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    group_id: Mapped[int] = mapped_column(ForeignKey("contact_group.id", ondelete="CASCADE"))
+    member: Mapped[str] = mapped_column(KeyText)
+    position: Mapped[str]
+    nickname: Mapped[str]
+    display_on_phone: Mapped[bool]
+    local: Mapped[bool]
 
 
 class Outbox(Base):
