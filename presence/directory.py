@@ -134,6 +134,10 @@ class Directory:
             else:
                 self.load((change.user,))
 
+    def remove(self, aor: str) -> None:
+        """Forget a user; harmless when there is none."""
+        self._remove(aor)
+
     def is_local_domain(self, host: str) -> bool:
         """Whether `host` (of a URI, in any case) is a domain that is served here."""
         return host in self._domains or _host(host) in self._domains

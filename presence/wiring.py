@@ -64,13 +64,15 @@ class House:
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Follow what other processes changed in the database."""
-        self.directory.apply(changes)
         for change in changes:
-            if change.topic == USER_DELETED and change.user is None:
+            if change.topic == USER_DELETED:
+                # Whoever has that name now, by a later change: what was left of the former one is not his.
+                self.directory.remove(change.key)
                 self.registrar.remove_user(change.key)
                 self.publications.remove_user(change.key)
                 self.messages.remove_user(change.key)
                 self.notifier.remove_user(change.key)
+            self.directory.apply((change,))
 
     def restore(self, load: Callable[[str], Rows], *, now: float, wall: float) -> None:
         """Go on where the last run stopped, with what the journal made durable."""
@@ -122,6 +124,7 @@ def build(
         timers=timers,
         stats=stats,
         token=token,
+        dialog_key=secret,
     )
     layer = TransactionLayer(sip_core, timers, stats, TransactionTimes(t1=settings.t1))
     request_sender = RequestSender(
