@@ -241,6 +241,7 @@ class Server:
         patience = time.monotonic() + self._settings.shutdown_grace
         while house.layer.unanswered and time.monotonic() < patience:
             await deferLater(self._reactor, SETTLE_EVERY, lambda: None)
+        house.layer.answer_rest(503, "Server is stopping")
         records = house.notifier.settle()
         if records:
             stored: Deferred[None] = Deferred()

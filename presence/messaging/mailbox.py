@@ -22,7 +22,7 @@ Done = Callable[[JournalError | None], None]
 class Mailbox:
     """What waits for one recipient, and whether it is being delivered."""
 
-    __slots__ = ("delivering", "messages", "retry", "try_again")
+    __slots__ = ("delivering", "messages", "refused", "retry", "try_again")
 
     def __init__(self) -> None:
         self.messages: dict[str, StoredMessage] = {}
@@ -31,6 +31,19 @@ class Mailbox:
         self.try_again = False
         """The recipient registered anew meanwhile."""
         self.retry: Timer | None = None
+        self.refused: dict[str, frozenset[str]] = {}
+        """Messages that phones (by contact) refused for good: they wait for another phone, or to expire."""
+
+    def is_busy(self, phones: frozenset[str]) -> bool:
+        """True if something is on its way to `phones`, or would be."""
+        return self.delivering is not None or self.next_for(phones) is not None
+
+    def next_for(self, phones: frozenset[str]) -> StoredMessage | None:
+        """The oldest message that not all of `phones` have refused."""
+        for message in self.messages.values():
+            if not phones <= self.refused.get(message.id, frozenset()):
+                return message
+        return None
 
 
 class Mailboxes:
@@ -85,6 +98,7 @@ class Mailboxes:
         mailbox = self._mailboxes.get(message.recipient)
         if mailbox is None or mailbox.messages.pop(message.id, None) is None:
             return
+        mailbox.refused.pop(message.id, None)
         self._expiries.pop(message.id).cancel()
         if not mailbox.messages:
             if mailbox.retry is not None:

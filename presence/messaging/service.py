@@ -115,12 +115,12 @@ class MessageService:
         if len(request.body) > limit:
             raise EntityTooLarge(f"Message body over {limit} bytes")
         notification = is_notification(request, limit)
+        targets = self._bindings(aor)
         mailbox = self._mailboxes.of(aor)
-        if mailbox is not None and mailbox.delivering is not None and not notification:
-            # Others wait before it and are on their way: it goes with them, in order.
+        if mailbox is not None and not notification and mailbox.is_busy(_phones(targets)):
+            # Others wait before it: it goes after them, in order.
             self._store(sr, aor)
             return
-        targets = self._bindings(aor)
         if not targets:
             self._nobody_there(sr, aor, notification)
             return
@@ -165,6 +165,8 @@ class MessageService:
         self, sr: ServerRequest, aor: str, delivery: _Delivery | None, release: Callable[[], None]
     ) -> None:
         try:
+            if self._directory.resolve(aor) is None:
+                raise NotFound("User does not exist")
             message = self._message(sr, aor)
         except SipError as error:
             # Not raised: this may run in the turn of somebody else's message.
@@ -229,11 +231,12 @@ class MessageService:
             mailbox.retry = None
         mailbox.try_again = False
         targets = self._bindings(aor)
-        message = next(iter(mailbox.messages.values()), None)
+        phones = _phones(targets)
+        message = mailbox.next_for(phones)
         if message is None or not targets:
             return
         mailbox.delivering = message.id
-        delivery = _Delivery(partial(self._tried, mailbox, message))
+        delivery = _Delivery(partial(self._tried, mailbox, message, phones))
         delivery.on_late = partial(self._mailboxes.remove, message, "delivered late")
         try:
             delivery.watch(self._relay(message.request(), targets, delivery.result))
@@ -244,11 +247,12 @@ class MessageService:
         self,
         mailbox: Mailbox,
         message: StoredMessage,
+        phones: frozenset[str],
         delivery: _Delivery,
         status: int,
         response: Response | None,
     ) -> None:
-        """What became of a stored message that was sent."""
+        """What became of a stored message that was sent to `phones`."""
         mailbox.delivering = None
         aor = message.recipient
         if _nobody_took(status):
@@ -257,7 +261,12 @@ class MessageService:
             else:
                 self._retry_later(aor)
             return
-        self._mailboxes.remove(message, "delivered" if status < 300 else f"refused with {status}")
+        if status < 300:
+            self._mailboxes.remove(message, "delivered")
+        else:
+            # It was accepted with 202, so it is kept; these phones are not asked again, another one may be.
+            log.info("message.refused", extra={"id": message.id, "aor": aor, "status": status})
+            mailbox.refused[message.id] = phones
         # In a turn of its own: a relay may answer at once, and a hundred messages must not nest.
         self._timers.after(0.0, self.recipient_registered, aor)
 
@@ -273,7 +282,13 @@ class MessageService:
 
     def remove_user(self, aor: str) -> None:
         """Drop what waits for a user who is no more."""
-        self._mailboxes.remove_user(aor)
+
+        def job(release: Callable[[], None]) -> None:
+            self._mailboxes.remove_user(aor)
+            release()
+
+        # In turn: one that is being stored just now goes with the others.
+        self._queue.run(aor, job)
 
     def restore(self, rows: Iterable[Row], now: float, wall: float) -> None:
         """Take back what the journal stored: `rows` of kind "message".
@@ -310,6 +325,10 @@ class _Delivery:
         self.came_late = True
         if self.on_late is not None:
             self.on_late()
+
+
+def _phones(targets: Sequence[Target]) -> frozenset[str]:
+    return frozenset(str(target.uri) for target in targets)
 
 
 def _nobody_took(status: int) -> bool:

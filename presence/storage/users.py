@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from sqlalchemy import Connection, delete, insert, or_, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from presence.directory import USER_ADDED, USER_CHANGED, USER_DELETED, Credentials, User
 from presence.provisioning.users import Taken
@@ -69,9 +69,9 @@ class SqlUserRepository:
             names = [aor, *aliases]
             connection.execute(delete(Binding).where(Binding.aor.in_(names)))
             connection.execute(delete(Publication).where(Publication.aor.in_(names)))
-            connection.execute(
-                delete(Subscription).where(or_(Subscription.aor.in_(names), Subscription.watcher.in_(names)))
-            )
+            # Subscriptions to him stay for the server to end, now or at its next start: their watchers have
+            # to be told.  Those of his own end with his right to refresh them.
+            connection.execute(delete(Subscription).where(Subscription.watcher.in_(names)))
             connection.execute(delete(Message).where(Message.recipient.in_(names)))
             connection.execute(delete(PolicyDocument).where(PolicyDocument.owner == aor))
             connection.execute(delete(UserAlias).where(UserAlias.aor == aor))

@@ -160,6 +160,14 @@ class TransactionLayer:
         transaction.merge_identity = identity
         return False
 
+    def answer_rest(self, status: int, reason: str) -> None:
+        """Answer whatever has no final answer yet: the server stops."""
+        for transaction in list(self._servers.values()):
+            if not transaction.final_status:
+                transaction.respond(
+                    Response.to(transaction.request, status, reason, headers=(("Retry-After", "5"),))
+                )
+
     # -- what transactions tell ---------------------------------------------------------------------------
 
     def count(self, method: str, status: int) -> None:

@@ -383,8 +383,13 @@ class PublicationUsage:
     def remove_user(self, aor: str) -> None:
         """Remove all publications of a canonical AOR, because the user is no more."""
         for package in self._packages:
-            for publication in self.publications(package, aor):
-                self._end(publication, "remove")
+            # In turn: one that is being stored just now goes with the others.
+            self._queue.run((package, aor), partial(self._end_all, package, aor))
+
+    def _end_all(self, package: str, aor: str, release: Release) -> None:
+        for publication in self.publications(package, aor):
+            self._end(publication, "remove")
+        release()
 
     def _end(self, publication: Publication, what: What) -> None:
         subject = (publication.package, publication.aor)

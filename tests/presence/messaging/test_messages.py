@@ -298,14 +298,26 @@ def test_an_encoded_body_is_stored_untouched() -> None:
     assert (sent.body, sent.get("Content-Encoding")) == (packed, "deflate")
 
 
-def test_a_message_that_is_refused_is_dropped_and_the_next_one_goes_out() -> None:
+def test_a_message_that_a_phone_refuses_is_kept_and_the_next_one_goes_out() -> None:
     house = House()
-    house.send(message(b"bad"))
+    house.send(message(b"odd"))
     house.send(message(b"good"))
     house.register()
     house.answer(415)
-    assert house.bodies == [b"bad", b"good"]
+    assert house.bodies == [b"odd", b"good"]
+    assert house.service.waiting(BOB) == 2
+    house.answer(200)
+    house.register()
+    assert house.bodies == [b"odd", b"good"]
     assert house.service.waiting(BOB) == 1
+    # What nobody takes holds up nobody else, and another phone may take it.
+    assert house.send(message(b"new")) is None
+    house.answer(200)
+    house.phones = ["sip:bob@192.0.2.99"]
+    house.service.recipient_registered(BOB)
+    house.answer(200)
+    assert house.bodies == [b"odd", b"good", b"new", b"odd"]
+    assert house.service.waiting(BOB) == 0
 
 
 def test_without_an_answer_delivery_stops_and_everything_is_kept() -> None:
@@ -370,14 +382,17 @@ def test_a_message_that_comes_during_delivery_waits_for_its_turn() -> None:
     assert house.bodies == [b"old", b"new"]
 
 
-def test_a_phone_that_takes_a_new_message_gets_the_old_ones_too() -> None:
+def test_a_new_message_never_overtakes_an_old_one() -> None:
     house = House()
     house.send(message(b"old"))
     house.register()
     house.answer(408)
-    house.send(message(b"new"))
+    reply = house.send(message(b"new"))
+    assert reply is not None
+    assert reply.status == 202
     house.answer(200)
-    assert house.bodies == [b"old", b"new", b"old"]
+    house.answer(200)
+    assert house.bodies == [b"old", b"old", b"new"]
 
 
 # -- limits and ends ------------------------------------------------------------------------------
