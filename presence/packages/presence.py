@@ -77,9 +77,10 @@ class _Shown(NamedTuple):
 class _Memory:
     """What was made of the components of one presentity, until they change."""
 
-    __slots__ = ("composed", "forgotten", "shown")
+    __slots__ = ("components", "composed", "forgotten", "shown")
 
     def __init__(self) -> None:
+        self.components: list[Component] | None = None
         self.composed: dict[tuple[str, ...], tuple[tuple[Component, ...], Composed]] = {}
         """By the keys of the components, with the components."""
         self.shown: dict[View, _Shown] = {}
@@ -187,6 +188,9 @@ class PresencePackage:
         """A publication of `aor` came, changed or went."""
         if what != "refresh":
             self._reconsider(aor)
+        elif aor in self._memories:
+            # Another User-Agent may have refreshed it.
+            self._memories[aor].components = None
 
     def registration_changed(self, aor: str) -> None:
         """The first binding of `aor` came or the last one went, as far as the caller can tell."""
@@ -257,7 +261,13 @@ class PresencePackage:
 
     def composed(self, aor: str, now_wall: float) -> Composed:
         """The whole state of `aor` at `now_wall` (epoch seconds), before anybody's view of it."""
-        return self._composer(self._memory(aor))(self.components(aor), now_wall)
+        memory = self._memory(aor)
+        return self._composer(memory)(self._components(aor, memory), now_wall)
+
+    def _components(self, aor: str, memory: _Memory) -> list[Component]:
+        if memory.components is None:
+            memory.components = self.components(aor)
+        return memory.components
 
     def _composer(self, memory: _Memory) -> Compose:
         settings = self._settings
@@ -288,15 +298,17 @@ class PresencePackage:
         return memory
 
     def _show(self, aor: str, memory: _Memory, view: View, now_wall: float) -> _Shown:
-        composed = view.apply(self.components(aor), now_wall, self._composer(memory))
+        composed = view.apply(self._components(aor, memory), now_wall, self._composer(memory))
         return _Shown(Body(CONTENT_TYPE, render(aor, composed)), composed.changes_at)
 
     def _reconsider(self, aor: str) -> None:
         """Announce a change, unless watchers would be shown the same with what is known now."""
         now_wall = self._wall()
-        self._wait(aor, next_moment(self.components(aor), now_wall))
+        components = self.components(aor)
+        self._wait(aor, next_moment(components, now_wall))
         memory = self._memories.get(aor)
         if memory is not None:
+            memory.components = components
             shows = [(view, self._show(aor, memory, view, now_wall)) for view in memory.shown]
             if shows and not memory.forgotten:
                 for view, show in shows:

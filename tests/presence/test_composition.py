@@ -11,6 +11,8 @@ from lxml import etree
 
 from presence.composition import REGISTERED, Component, CompositionSettings, compose, render, source_name
 from presence.documents.pidf_reader import parse_pidf
+from presence.settings.model import Settings
+from presence.settings.values import source_priority
 from tests.presence.documents.test_pidf import NS, bodies, pidf
 from tests.presence.schemas import check, pidf_schema
 
@@ -210,3 +212,14 @@ def test_one_component_costs_no_merging() -> None:
     only = component("1", service("t") + '<dm:person id="p"/>')
     first, second = (compose([only], 0.0, DEFAULT) for _ in range(2))
     assert all(map(operator.is_, (*first.tuples, *first.persons), (*second.tuples, *second.persons)))
+
+
+def test_priorities_are_set_as_name_and_number() -> None:
+    given = Settings(source_priorities="desk phone=0.5, standing=-2")
+    assert [tuple(entry) for entry in given.source_priorities] == [("desk phone", 0.5), ("standing", -2.0)]
+
+
+@pytest.mark.parametrize("text", ["phone", "=1", "phone=high", "phone=nan", "phone=inf"])
+def test_a_priority_that_is_no_number_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is not NAME=NUMBER"):
+        source_priority(text)

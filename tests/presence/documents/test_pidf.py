@@ -11,6 +11,7 @@ from presence.documents.pidf import Element, Part, PidfDocument, render_pidf
 from presence.documents.pidf_plain import read_plain
 from presence.documents.pidf_reader import parse_pidf, read_child, read_thoroughly
 from sip.errors import BadRequest
+from tests.presence.schemas import check
 
 NS = {
     "p": "urn:ietf:params:xml:ns:pidf",
@@ -293,3 +294,98 @@ def test_the_documents_of_cisco_are_read(shared: Path, name: str) -> None:
 def test_the_source_that_cisco_names_is_kept_trimmed(shared: Path) -> None:
     parts = parse_pidf((shared / "reference/cup/sip/bodies/04-publish.pidf.xml").read_bytes())
     assert parts.tuples[0].source == "Manually set by persona"
+
+
+def test_blanks_inside_the_quotes_of_a_namespace_are_read() -> None:
+    data = (
+        b'<presence entity="sip:a@b" xmlns="urn:ietf:params:xml:ns:pidf">'
+        b'<dm:person xmlns:dm=" urn:ietf:params:xml:ns:pidf:data-model" id="p1">'
+        b'<r:activities xmlns:r="urn:ietf:params:xml:pidf:rpid">'
+        b'<ce:available xmlns:ce="urn:cisco:params:xml:ns:pidf:rpid "/></r:activities></dm:person></presence>'
+    )
+    assert body(parse_pidf(data)) == (
+        b'<dm:person id="p1"><rpid:activities><ce:available xmlns:ce="urn:cisco:params:xml:ns:pidf:rpid"/>'
+        b"</rpid:activities></dm:person>"
+    )
+
+
+def test_a_root_without_namespace_around_children_that_have_theirs_is_read() -> None:
+    element = b'<tuple xmlns="urn:ietf:params:xml:ns:pidf" id="t"><status/></tuple>'
+    data = b'<presence entity="sip:a@b">%b</presence>' % element
+    assert body(parse_pidf(data)) == b'<tuple id="t"><status/></tuple>'
+
+
+def test_an_ipv6_address_in_a_contact_is_escaped(shared: Path) -> None:
+    contact = "<contact>sip:alice@[2001:db8::1]:5070;transport=tcp</contact>"
+    data = pidf(f'<tuple id="t"><status><basic>open</basic></status>{contact}</tuple>')
+    assert b"<contact>sip:alice@%5B2001:db8::1%5D:5070;transport=tcp</contact>" in body(parse_pidf(data))
+    check(shared, render_pidf("sip:a@b", [body(parse_pidf(data))]))
+
+
+@pytest.mark.parametrize(
+    ("given", "written"),
+    [
+        ("<rpid:activities><rpid:dnd/></rpid:activities>",
+         "<rpid:activities><rpid:other>dnd</rpid:other></rpid:activities>"),
+        ("<rpid:activities><rpid:busy>now</rpid:busy><rpid:note>n</rpid:note></rpid:activities>",
+         "<rpid:activities><rpid:note>n</rpid:note><rpid:busy/></rpid:activities>"),
+        ("<rpid:activities><rpid:unknown/><rpid:busy/></rpid:activities>",
+         "<rpid:activities><rpid:busy/></rpid:activities>"),
+        ('<rpid:activities from="2026-11-22 04:17:04Z"><rpid:busy/></rpid:activities>',
+         '<rpid:activities from="2026-11-22T04:17:04.000Z"><rpid:busy/></rpid:activities>'),
+        ('<rpid:activities until="soon"><rpid:busy/></rpid:activities>',
+         "<rpid:activities><rpid:busy/></rpid:activities>"),
+        ("<rpid:user-input> Idle </rpid:user-input>", "<rpid:user-input>idle</rpid:user-input>"),
+        ("<rpid:user-input>asleep</rpid:user-input>", ""),
+        ("<rpid:mood/>", ""),
+        ("<rpid:time-offset>an hour</rpid:time-offset>", ""),
+        ("<rpid:status-icon>http://[</rpid:status-icon>", ""),
+        ('<rpid:mood id="m"><rpid:happy/></rpid:mood>', "<rpid:mood><rpid:happy/></rpid:mood>"),
+        ('<x:a xmlns:x="urn:x" id="m" from="then"/>', '<x:a xmlns:x="urn:x" id="m" from="then"/>'),
+    ],
+)  # fmt: skip
+def test_what_rpid_has_no_place_for_is_put_right_or_left_out(given: str, written: str) -> None:
+    (person,) = parse_pidf(pidf(f'<dm:person id="p">{given}</dm:person>')).persons
+    assert b"".join(part.xml for part in person.parts).decode() == written
+
+
+@pytest.mark.parametrize(
+    ("given", "written"),
+    [
+        ('<s:servcaps xmlns:s="urn:ietf:params:xml:ns:pidf:caps"><s:video>TRUE</s:video>'
+         "<s:audio>true</s:audio><s:text>maybe</s:text></s:servcaps>",
+         '<s:servcaps xmlns:s="urn:ietf:params:xml:ns:pidf:caps"><s:audio>true</s:audio>'
+         "<s:video>true</s:video></s:servcaps>"),
+        ('<t:timed-status xmlns:t="urn:ietf:params:xml:ns:pidf:timed-status"><t:basic>open</t:basic>'
+         "</t:timed-status>", ""),
+        ('<c:card xmlns:c="urn:ietf:params:xml:ns:pidf:cipid">http://192.0.2.1/card</c:card>',
+         '<c:card xmlns:c="urn:ietf:params:xml:ns:pidf:cipid">http://192.0.2.1/card</c:card>'),
+    ],
+)  # fmt: skip
+def test_capabilities_timed_status_and_cipid_are_put_right_too(given: str, written: str) -> None:
+    (element,) = parse_pidf(pidf(f'<tuple id="t"><status/>{given}</tuple>')).tuples
+    assert b"".join(part.xml for part in element.parts[1:]).decode() == written
+
+
+def test_a_part_knows_from_when_and_until_when_it_holds() -> None:
+    mood = '<rpid:mood from="2026-11-22T04:17:04Z" until="2026-11-22T04:17:05Z"><rpid:shy/></rpid:mood>'
+    document = parse_pidf(pidf(f'<dm:person id="p">{mood}</dm:person>'))
+    ((part,),) = (person.parts for person in document.persons)
+    assert (part.starts, part.ends) == (1795321024.0, 1795321025.0)
+    assert document.moments == (1795321024.0, 1795321025.0)
+
+
+def test_parts_are_taken_away_but_never_what_the_schema_asks_for() -> None:
+    (element,) = parse_pidf(
+        pidf('<tuple id="t"><status/><contact>sip:a@b</contact><note>n</note></tuple>')
+    ).tuples
+    assert element.keeping(lambda part: part.name.endswith("note")).xml == (
+        b'<tuple id="t"><status/><note>n</note></tuple>'
+    )
+    assert element.keeping(lambda part: True) is element
+    assert element.keeping(lambda part: False).xml == b'<tuple id="t"><status/></tuple>'
+
+
+def test_a_misplaced_person_inside_an_extension_is_left_out_and_the_text_around_it_kept() -> None:
+    data = pidf('<x:a xmlns:x="urn:x">one<dm:person id="p"/>two<x:b/>three</x:a>')
+    assert body(parse_pidf(data)) == b'<x:a xmlns:x="urn:x">onetwo<x:b/>three</x:a>'

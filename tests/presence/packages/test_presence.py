@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 import pytest
 
+from presence.composition import EVERYTHING, Component, Compose, Composed
+from presence.documents.pidf_reader import parse_pidf
+from presence.documents.xsd import date_time
 from presence.packages.presence import PresencePackage, PresenceSettings
 from sip.errors import BadRequest, EntityTooLarge, Forbidden, UnsupportedMediaType
 from sip.headers import MediaType
@@ -46,15 +50,19 @@ class House:
         self.registered: set[str] = set()
         self.announced: list[str] = []
         self.timers = TimerWheel()
+        self.offset = 0.0
         self.package = PresencePackage(
             on_change=self.announced.append,
             publications=lambda aor: self.published.get(aor, []),
             is_registered=self.registered.__contains__,
             timers=self.timers,
-            wall=lambda: WALL + self.timers.now,
+            wall=lambda: WALL + self.offset + self.timers.now,
             settings=settings,
             **more,
         )
+
+    def set_clock(self, offset: float) -> None:
+        self.offset = offset
 
     def publish(self, body: bytes, what: What = "initial") -> None:
         self.published[ALICE] = [Published(self.package.parse(ALICE, PIDF, body))]
@@ -205,3 +213,160 @@ def test_documents_that_are_kept_ready_are_limited() -> None:
     for number in (2, 3):
         house.seen(f"sip:{number}@example.com")
     assert house.package.document(View("sip:1@example.com"), 0.0) is not first
+
+
+# -- views ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Without:
+    """A view of everything but one source."""
+
+    source: str
+
+    def apply(self, components: Sequence[Component], now_wall: float, compose: Compose) -> Composed:
+        return compose([component for component in components if component.source != self.source], now_wall)
+
+
+def test_watchers_with_equal_views_share_the_same_bytes_and_others_do_not() -> None:
+    house = House(view_of=lambda watcher, aor: Without("phone") if watcher == BOB else EVERYTHING)
+    house.publish(OPEN)
+    carol, dave = (
+        house.package.document(View(watcher=f"sip:{who}@example.com"), 0.0) for who in ("carol", "dave")
+    )
+    assert carol is dave
+    assert b"<basic>open</basic>" in carol.data
+    assert b"<basic>closed</basic>" in house.seen()
+
+
+def test_a_change_that_only_one_view_shows_is_announced_and_the_other_document_stays() -> None:
+    house = House(view_of=lambda watcher, aor: Without("phone") if watcher == BOB else EVERYTHING)
+    house.publish(OPEN)
+    carol = View(watcher="sip:carol@example.com")
+    house.seen()
+    house.package.document(carol, 0.0)
+    house.publish(CLOSED, "modify")
+    assert house.announced == [ALICE, ALICE]
+    assert b"<basic>closed</basic>" in house.package.document(carol, 0.0).data
+
+
+def test_a_change_that_no_view_shows_tells_nobody() -> None:
+    house = House(view_of=lambda watcher, aor: Without("phone"))
+    house.publish(OPEN)
+    before = house.seen()
+    house.publish(CLOSED, "modify")
+    assert house.announced == [ALICE]
+    assert house.seen() is before
+
+
+def test_so_many_views_that_some_are_forgotten_make_every_change_an_announcement() -> None:
+    house = House(view_of=lambda watcher, aor: Without(watcher))
+    house.publish(OPEN)
+    for number in range(70):
+        house.package.document(View(watcher=f"sip:{number}@example.com"), 0.0)
+    house.publish(OPEN, "modify")
+    assert house.announced == [ALICE, ALICE]
+
+
+# -- components -------------------------------------------------------------------------------------
+
+
+def test_the_components_come_with_their_sources_and_priorities() -> None:
+    house = House(PresenceSettings(priorities={"phone": 0.5}))
+    house.publish(OPEN)
+    house.package.set_standing(ALICE, parse_pidf(CLOSED), published_at=5.0)
+    assert [component[:4] for component in house.package.components(ALICE)] == [
+        ("0001", "phone", 0.5, 0.0),
+        ("standing", "standing", -0.5, 5.0),
+    ]
+
+
+def test_a_standing_status_is_seen_until_it_is_taken_back() -> None:
+    house = House()
+    house.seen()
+    house.package.set_standing(ALICE, parse_pidf(OPEN))
+    assert b"<basic>open</basic>" in house.seen()
+    house.package.set_standing(ALICE, None)
+    assert b"<basic>closed</basic>" in house.seen()
+    assert house.announced == [ALICE, ALICE]
+
+
+def test_taking_back_what_was_never_said_tells_nobody() -> None:
+    house = House()
+    house.package.set_standing(ALICE, None)
+    assert house.announced == []
+
+
+def test_the_composed_state_is_the_same_object_until_something_changes() -> None:
+    house = House()
+    house.publish(OPEN)
+    first = house.package.composed(ALICE, 0.0)
+    assert house.package.composed(ALICE, 1.0) is first
+    house.publish(CLOSED, "modify")
+    assert house.package.composed(ALICE, 1.0) is not first
+
+
+# -- what changes by itself, RFC 4480 §3 --------------------------------------------------------------
+
+
+def meeting(start: float, end: float) -> bytes:
+    """A person who is in a meeting from `start` to `end` seconds from the beginning of the test."""
+    return (
+        '<presence xmlns="urn:ietf:params:xml:ns:pidf" xmlns:dm="urn:ietf:params:xml:ns:pidf:data-model"'
+        ' xmlns:r="urn:ietf:params:xml:ns:pidf:rpid" entity="sip:a@b"><dm:person id="p">'
+        f'<r:activities from="{date_time(WALL + start)}" until="{date_time(WALL + end)}"><r:meeting/>'
+        "</r:activities></dm:person></presence>"
+    ).encode()
+
+
+def pass_time(house: House, to: float) -> None:
+    """The timers are driven as a reactor does it: from one that is due to the next."""
+    while (due := house.timers.next_due()) is not None and due <= to:
+        house.timers.advance(due)
+    house.timers.advance(to)
+
+
+def test_an_activity_comes_and_goes_in_its_time_and_watchers_are_told() -> None:
+    house = House()
+    house.publish(meeting(60, 7200 * 2))
+    seen = []
+    for now in (0, 59, 61, 14399, 14401):
+        pass_time(house, now)
+        body = house.package.document(View(), WALL + house.timers.now).data
+        seen.append((b"meeting" in body, len(house.announced)))
+    assert seen == [(False, 1), (False, 1), (True, 2), (True, 2), (False, 3)]
+    assert house.timers.next_due() is None
+
+
+def test_a_document_is_never_older_than_its_time_even_before_the_timer() -> None:
+    house = House()
+    house.publish(meeting(60, 120))
+    assert b"meeting" not in house.package.document(View(), WALL).data
+    assert b"meeting" in house.package.document(View(), WALL + 60).data
+
+
+def test_after_a_restart_the_times_of_what_is_read_back_are_waited_for() -> None:
+    house = House()
+    house.published[ALICE] = [Published(house.package.parse(ALICE, PIDF, meeting(60, 120)))]
+    pass_time(house, 61)
+    assert house.announced == [ALICE]
+
+
+def test_nobody_waits_for_the_times_of_what_is_gone() -> None:
+    house = House()
+    house.publish(meeting(60, 120))
+    house.remove()
+    assert house.timers.next_due() is None
+    house.publish(meeting(60, 120))
+    house.package.forget(ALICE)
+    assert house.timers.next_due() is None
+
+
+def test_a_clock_that_is_set_back_is_waited_for_again() -> None:
+    house = House()
+    house.publish(meeting(60, 120))
+    house.set_clock(-30.0)
+    pass_time(house, 61)
+    assert house.announced == [ALICE]
+    pass_time(house, 91)
+    assert house.announced == [ALICE, ALICE]
