@@ -1,0 +1,595 @@
+"""Patches of XML documents: RFC 5261's examples, its rules of names and white space, every refusal."""
+
+from __future__ import annotations
+
+import pytest
+from lxml import etree
+
+from presence.documents.xml_patch import PatchError, apply_patch, error_document
+
+# Appendix A, as printed: the document, the patch, the result.
+EXAMPLES = {
+    "A.1 Adding an Element": (
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<doc>
+  <note>This is a sample document</note>
+</doc>
+""",
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<diff>
+  <add sel="doc"><foo id="ert4773">This is a new child</foo></add>
+</diff>
+""",
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<doc>
+  <note>This is a sample document</note>
+<foo id="ert4773">This is a new child</foo></doc>
+""",
+    ),
+    "A.2 Adding an Attribute": (
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<doc>
+  <note>This is a sample document</note>
+<foo id="ert4773">This is a new child</foo></doc>
+""",
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<diff>
+  <add sel="doc/foo[@id='ert4773']" type="@user">Bob</add>
+</diff>
+""",
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<doc>
+  <note>This is a sample document</note>
+<foo id="ert4773" user="Bob">This is a new child</foo></doc>
+""",
+    ),
+    "A.3 Adding a Prefixed Namespace Declaration": (
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<doc>
+  <note>This is a sample document</note>
+<foo id="ert4773">This is a new child</foo></doc>
+""",
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<diff>
+  <add sel="doc" type="namespace::pref">urn:ns:xxx</add>
+</diff>
+""",
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<doc xmlns:pref="urn:ns:xxx">
+  <note>This is a sample document</note>
+<foo id="ert4773">This is a new child</foo></doc>
+""",
+    ),
+    "A.4 Adding a Comment Node with the 'pos' Attribute": (
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<doc>
+  <note>This is a sample document</note>
+<foo id="ert4773">This is a new child</foo></doc>
+""",
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<diff>
+  <add sel="doc/foo[@id='ert4773']" pos="before"><!-- comment --></add>
+</diff>
+""",
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<doc>
+  <note>This is a sample document</note>
+<!-- comment --><foo id="ert4773">This is a new child</foo></doc>
+""",
+    ),
+    "A.5 Adding Multiple Nodes": (
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<doc>
+  <note>This is a sample document</note>
+</doc>
+""",
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<diff>
+  <add sel="doc">
+  <foo id="ert4773">This is a new child</foo></add>
+</diff>
+""",
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<doc>
+  <note>This is a sample document</note>
+
+  <foo id="ert4773">This is a new child</foo></doc>
+""",
+    ),
+    "A.6 Replacing an Element": (
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<doc>
+  <foo a="1">This is a sample document</foo>
+</doc>
+""",
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<diff>
+  <replace sel="doc/foo[@a='1']"><bar a="2"/></replace>
+</diff>
+""",
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<doc>
+  <bar a="2"/>
+</doc>
+""",
+    ),
+    "A.7 Replacing an Attribute Value": (
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<doc a="test">
+  <foo a="1">This is a sample document</foo>
+</doc>
+""",
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<diff>
+  <replace sel="doc/@a">new value</replace>
+</diff>
+""",
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<doc a="new value">
+  <foo a="1">This is a sample document</foo>
+</doc>
+""",
+    ),
+    "A.8 Replacing a Namespace Declaration URI": (
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<doc xmlns:pref="urn:test">
+  <foo a="1">This is a sample document</foo>
+</doc>
+""",
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<diff>
+  <replace sel="doc/namespace::pref">urn:new:xxx</replace>
+</diff>
+""",
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<doc xmlns:pref="urn:new:xxx">
+  <foo a="1">This is a sample document</foo>
+</doc>
+""",
+    ),
+    "A.9 Replacing a Comment Node": (
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<doc xmlns:pref="urn:test">
+  <foo a="1">This is a sample document</foo>
+  <!-- comment -->
+</doc>
+""",
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<diff>
+  <replace sel="doc/comment()[1]"><!-- This is the new content
+   --></replace>
+</diff>
+""",
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<doc xmlns:pref="urn:test">
+  <foo a="1">This is a sample document</foo>
+  <!-- This is the new content
+   -->
+</doc>
+""",
+    ),
+    "A.10 Replacing a Processing Instruction Node": (
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<doc>
+  <foo a="1">This is a sample document</foo>
+  <?test foo="bar"?>
+</doc>
+""",
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<diff>
+  <replace sel='doc/processing-instruction("test")'
+    ><?test bar="foobar"?></replace>
+</diff>
+""",
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<doc>
+  <foo a="1">This is a sample document</foo>
+  <?test bar="foobar"?>
+</doc>
+""",
+    ),
+    "A.11 Replacing a Text Node": (
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<doc>
+  <foo a="1">This is a sample document</foo>
+</doc>
+""",
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<diff>
+ <replace sel="doc/foo/text()[1]"
+   >This is the new text content</replace></diff>
+""",
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<doc>
+  <foo a="1">This is the new text content</foo>
+</doc>
+""",
+    ),
+    "A.12 Removing an Element": (
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<doc>
+  <foo a="1">This is a sample document</foo>
+</doc>
+""",
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<diff>
+ <remove sel="doc/foo[@a='1']" ws="after"/>
+</diff>
+""",
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<doc>
+  </doc>
+""",
+    ),
+    "A.13 Removing an Attribute": (
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<doc a="foo">
+  <foo a="1">This is a sample document</foo>
+</doc>
+""",
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<diff>
+ <remove sel="doc/@a"/>
+</diff>
+""",
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<doc>
+  <foo a="1">This is a sample document</foo>
+</doc>
+""",
+    ),
+    "A.14 Removing a Prefixed Namespace Declaration": (
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<doc>
+  <foo a="1" xmlns:pref="urn:test"
+   >This is a sample document</foo>
+  <!-- comment -->
+</doc>
+""",
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<diff>
+  <remove sel="doc/foo/namespace::pref"/>
+</diff>
+""",
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<doc>
+  <foo a="1">This is a sample document</foo>
+  <!-- comment -->
+</doc>
+""",
+    ),
+    "A.15 Removing a Comment Node": (
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<doc>
+  <foo a="1">This is a sample document</foo>
+  <!-- comment -->
+</doc>
+""",
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<diff>
+  <remove sel="doc/comment()[1]" ws="after"/>
+</diff>
+""",
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<doc>
+  <foo a="1">This is a sample document</foo>
+  </doc>
+""",
+    ),
+    "A.16 Removing a Processing Instruction Node": (
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<doc>
+  <foo a="1">This is a sample document</foo>
+  <?test?>
+</doc>
+""",
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<diff>
+  <remove sel='doc/processing-instruction("test")'/>
+</diff>
+""",
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<doc>
+  <foo a="1">This is a sample document</foo>
+</doc>
+""",
+    ),
+    "A.17 Removing a Text Node": (
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<doc>
+  <foo a="1">This is a sample document</foo>
+</doc>
+""",
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<diff>
+  <remove sel="doc/foo/text()[1]"/>
+</diff>
+""",
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<doc>
+  <foo a="1"/>
+</doc>
+""",
+    ),
+    "A.18 Several Patches With Namespace Mangling": (
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<doc xmlns="urn:ietf:params:xml:ns:xxx"
+     xmlns:z="urn:ietf:params:xml:ns:yyy">
+  <note>This is a sample document</note>
+  <elem a="foo">
+    <child/>
+  </elem>
+  <elem a="bar">
+    <z:child/>
+  </elem>
+</doc>
+""",
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<p:diff xmlns="urn:ietf:params:xml:ns:xxx"
+        xmlns:y="urn:ietf:params:xml:ns:yyy"
+        xmlns:p="urn:ietf:params:xml:ns:diff">
+<p:add sel="doc/elem[@a='foo']">  <!-- This is a new child -->
+    <child id="ert4773">
+      <y:node/>
+    </child>
+  </p:add>
+<p:replace sel="doc/note/text()">Patched doc</p:replace>
+<p:remove sel="*/elem[@a='bar']/y:child" ws="both"/>
+<p:add sel="*/elem[@a='bar']" type="@b">new attr</p:add>
+</p:diff>
+""",
+        """\
+<?xml version="1.0" encoding="UTF-8"?>
+<doc xmlns="urn:ietf:params:xml:ns:xxx"
+     xmlns:z="urn:ietf:params:xml:ns:yyy">
+  <note>Patched doc</note>
+  <elem a="foo">
+    <child/>
+    <!-- This is a new child -->
+    <child id="ert4773">
+      <z:node/>
+    </child>
+  </elem>
+  <elem a="bar" b="new attr"/>
+</doc>
+""",
+    ),
+}
+
+
+def canonical(document: str | bytes) -> str:
+    data = document if isinstance(document, bytes) else document.strip().encode()
+    return etree.tostring(etree.fromstring(data), method="c14n", with_comments=True).decode()
+
+
+def patched(target: str, *operations: str, declare: str = "") -> str:
+    return apply_patch(target.encode(), f"<diff{declare}>{''.join(operations)}</diff>".encode()).decode()
+
+
+def body(document: str) -> str:
+    return document.partition("\n")[2].removesuffix("\n")
+
+
+def refused(target: str, operation: str, declare: str = "") -> str:
+    with pytest.raises(PatchError) as caught:
+        patched(target, operation, declare=declare)
+    assert caught.value.status == 400
+    assert caught.value.reason.startswith(f"Patch: {caught.value.name}: ")
+    return caught.value.name
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_examples_of_the_appendix(name: str) -> None:
+    target, patch, result = EXAMPLES[name]
+    got = canonical(apply_patch(target.encode(), patch.encode()))
+    if name.startswith(("A.16 ", "A.18 ")):
+        # Their results are printed with other white space than the operations leave.
+        got, result = "".join(got.split()), "".join(canonical(result).split())
+    else:
+        result = canonical(result)
+    assert got == result
+
+
+@pytest.mark.parametrize(
+    ("operation", "result"),
+    [
+        ('<add sel="a"><n/></add>', "<a>x<b>1</b> <b k='2'/><!--c--><n/></a>"),
+        ('<add sel="a" pos="prepend">w<n/></add>', "<a>w<n/>x<b>1</b> <b k='2'/><!--c--></a>"),
+        ('<add sel="a/b[2]" pos="before"><n/></add>', "<a>x<b>1</b> <n/><b k='2'/><!--c--></a>"),
+        ('<add sel="a/b[1]" pos="after">y</add>', "<a>x<b>1</b>y <b k='2'/><!--c--></a>"),
+        ('<add sel="*/text()[1]" pos="after">y<n/></add>', "<a>xy<n/><b>1</b> <b k='2'/><!--c--></a>"),
+        ('<add sel="a/b[@k=\'2\']" type="@l">m</add>', "<a>x<b>1</b> <b k='2' l='m'/><!--c--></a>"),
+        ("<replace sel=\"/a/b[.='1']\"> <n/> </replace>", "<a>x<n/> <b k='2'/><!--c--></a>"),
+        ('<replace sel="a/b[2]/@k"/>', "<a>x<b>1</b> <b k=''/><!--c--></a>"),
+        ('<replace sel="a/b[1]/text()"/>', "<a>x<b/> <b k='2'/><!--c--></a>"),
+        ('<replace sel="a/comment()"><!--d--></replace>', "<a>x<b>1</b> <b k='2'/><!--d--></a>"),
+        ('<remove sel="a/b[1]" ws="after"/>', "<a>x<b k='2'/><!--c--></a>"),
+        ('<remove sel="a/b[1]"/>', "<a>x <b k='2'/><!--c--></a>"),
+        ("<remove sel=\"a[b='1']/b[@k=&quot;2&quot;]/@k\"/>", "<a>x<b>1</b> <b/><!--c--></a>"),
+    ],
+)
+def test_each_operation_changes_what_it_says_and_nothing_else(operation: str, result: str) -> None:
+    assert canonical(patched("<a>x<b>1</b> <b k='2'/><!--c--></a>", operation)) == canonical(result)
+
+
+def test_operations_see_what_those_before_them_left() -> None:
+    got = patched("<a><b/><b/></a>", '<remove sel="a/b[1]"/>', '<add sel="a/b[1]" type="@k">v</add>')
+    assert body(got) == '<a><b k="v"/></a>'
+
+
+def test_a_selector_without_prefix_means_the_default_namespace_of_the_patch() -> None:
+    got = apply_patch(
+        b'<x:a xmlns:x="urn:x"><x:b/></x:a>',
+        b'<p:diff xmlns="urn:x" xmlns:p="urn:p"><p:remove sel="a/b"/></p:diff>',
+    )
+    assert body(got.decode()) == '<x:a xmlns:x="urn:x"/>'
+
+
+@pytest.mark.parametrize(
+    ("scope", "prefix", "result"),
+    [
+        ('xmlns:b="urn:x"', "a", "b:n"),  # another prefix for the same namespace
+        ('xmlns:a="urn:x" xmlns:b="urn:x"', "a", "a:n"),  # the patch's own, if it is there
+        ('xmlns:x="urn:x" xmlns:y="urn:x"', "xx", "x:n"),  # the one just before it in the alphabet
+        ('xmlns:x="urn:x" xmlns:y="urn:x"', "a", "x:n"),  # the first, if there is none before it
+        ('xmlns="urn:x" xmlns:y="urn:x"', "a", "n"),  # the default namespace counts as the first
+        ('xmlns:q="urn:q"', "a", 'a:n xmlns:a="urn:x"'),  # none: declared where it is needed
+    ],
+)
+def test_added_elements_take_the_prefix_that_section_4_2_3_says(scope: str, prefix: str, result: str) -> None:
+    got = apply_patch(
+        f'<o:r xmlns:o="urn:o" {scope}/>'.encode(),
+        f'<diff xmlns:{prefix}="urn:x"><add sel="*"><{prefix}:n/></add></diff>'.encode(),
+    ).decode()
+    assert f"<{result}/></o:r>" in got
+
+
+def test_declarations_within_added_content_are_copied_unaltered() -> None:
+    got = patched('<r xmlns:b="urn:x"/>', '<add sel="r"><a:n xmlns:a="urn:x"/></add>')
+    assert body(got) == '<r xmlns:b="urn:x"><a:n xmlns:a="urn:x"/></r>'
+
+
+def test_added_elements_of_no_namespace_stay_so() -> None:
+    got = apply_patch(b'<r xmlns="urn:r"/>', b'<diff><add sel="*"><n/></add></diff>').decode()
+    assert body(got) == '<r xmlns="urn:r"><n xmlns=""/></r>'
+
+
+def test_prefixed_attributes_never_take_the_default_namespace() -> None:
+    got = apply_patch(
+        b'<r xmlns="urn:x"/>', b'<d xmlns:a="urn:x"><add sel="*" type="@a:k">v</add></d>'
+    ).decode()
+    assert body(got) == '<r xmlns="urn:x" xmlns:a="urn:x" a:k="v"/>'
+
+
+def test_comments_and_instructions_beside_the_root_can_be_patched() -> None:
+    got = patched(
+        "<!--old--><a/>",
+        '<replace sel="comment()"><!--new--></replace>',
+        '<add sel="a" pos="after"><?x y?></add>',
+    )
+    assert got.split("\n")[1:] == ["<!--new-->", "<a/>", "<?x y?>", ""]
+
+
+def test_xml_id_is_known_to_id() -> None:
+    assert body(patched('<a><b xml:id="i"/></a>', "<remove sel=\"id('i')\"/>")) == "<a/>"
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "operation"),
+    [
+        ("unlocated-node", "<a/>", '<remove sel="a/b"/>'),
+        ("unlocated-node", "<a><b/><b/></a>", '<remove sel="a/b"/>'),
+        ("unlocated-node", "<a/>", '<replace sel="a/@k">v</replace>'),
+        ("unlocated-node", "<a/>", "<remove sel=\"id('x')\"/>"),
+        ("invalid-attribute-value", "<a/>", '<remove sel=""/>'),
+        ("invalid-attribute-value", "<a/>", '<remove sel="a//b"/>'),
+        ("invalid-attribute-value", "<a/>", '<remove sel="a/following::b"/>'),
+        ("invalid-attribute-value", "<a/>", '<remove sel="count(a)"/>'),
+        ("invalid-attribute-value", "<a/>", '<remove sel="a[0]"/>'),
+        ("invalid-attribute-value", "<a/>", '<remove sel="a/@k/b"/>'),
+        ("invalid-attribute-value", "<a>x</a>", "<remove sel=\"a/text()[@k='1']\"/>"),
+        ("invalid-attribute-value", "<a/>", f'<remove sel="{"a/" * 600}a"/>'),
+        ("invalid-attribute-value", "<a/>", '<add sel="a" pos="beside"><b/></add>'),
+        ("invalid-attribute-value", "<a/>", '<add sel="a" type="k">v</add>'),
+        ("invalid-attribute-value", "<a k='1'/>", '<add sel="a/@k">v</add>'),
+        ("invalid-attribute-value", "<a><b/></a>", '<remove sel="a/b" ws="around"/>'),
+        ("invalid-attribute-value", "<a k='1'/>", '<remove sel="a/@k" ws="after"/>'),
+        ("invalid-namespace-prefix", "<a/>", '<remove sel="q:a"/>'),
+        ("invalid-namespace-prefix", "<q:a xmlns:q='urn:q'/>", '<remove sel="*/namespace::q"/>'),
+        ("invalid-namespace-uri", "<a/>", '<remove sel="a/namespace::q"/>'),
+        ("invalid-namespace-uri", "<a/>", '<add sel="a" type="namespace::q"/>'),
+        ("invalid-node-types", "<a><b/></a>", '<replace sel="a/b">text</replace>'),
+        ("invalid-node-types", "<a><b/></a>", '<replace sel="a/b"><c/><d/></replace>'),
+        ("invalid-node-types", "<a k='1'/>", '<replace sel="a/@k"><c/></replace>'),
+        ("invalid-patch-directive", "<a k='1'/>", '<add sel="a" type="@k">2</add>'),
+        ("invalid-patch-directive", "<a>x</a>", '<add sel="a/text()"><b/></add>'),
+        ("invalid-root-element-operation", "<a/>", '<remove sel="a"/>'),
+        ("invalid-root-element-operation", "<a/>", '<add sel="a" pos="after"><b/></add>'),
+        ("invalid-whitespace-directive", "<a><b/></a>", '<remove sel="a/b" ws="before"/>'),
+        ("invalid-whitespace-directive", "<a> <b/>x</a>", '<remove sel="a/b" ws="both"/>'),
+        ("invalid-diff-format", "<a/>", "<remove/>"),
+        ("invalid-diff-format", "<a/>", '<move sel="a"/>'),
+        ("invalid-diff-format", "<a/>", "<remove"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_by_its_name(name: str, target: str, operation: str) -> None:
+    assert refused(target, operation) == name
+
+
+def test_nothing_takes_long() -> None:
+    many = "<a>" + "<b><c/></b>" * 5000 + "</a>"
+    operations = "".join(f"<add sel=\"a/*/c[.='{n}']\"/>" for n in range(900))
+    assert refused(many, operations) == "unlocated-node"
+    operations = "".join(
+        '<add sel="a/b[5000]" type="@k">v</add><remove sel="a/b[5000]/@k"/>' for n in range(400)
+    )
+    assert refused(many, operations) == "invalid-patch-directive"
+
+
+def test_nothing_gets_deep() -> None:
+    deeper = "".join(f'<add sel="*{"/*" * n}"><b/></add>' for n in range(70))
+    assert refused("<a/>", deeper) == "invalid-patch-directive"
+
+
+def test_the_error_document_names_the_fault_and_shows_the_operation() -> None:
+    with pytest.raises(PatchError) as caught:
+        apply_patch(b"<a/>", b'<p:d xmlns:p="urn:p"><p:remove sel="b/c"/></p:d>')
+    root = etree.fromstring(error_document(caught.value))
+    assert root.tag == "{urn:ietf:params:xml:ns:patch-ops-error}patch-ops-error"
+    (error,) = root
+    assert error.tag == "{urn:ietf:params:xml:ns:patch-ops-error}unlocated-node"
+    assert error.get("phrase") == "no node found by the selector"
+    assert (error[0].tag, error[0].get("sel")) == ("{urn:p}remove", "b/c")
