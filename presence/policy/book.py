@@ -10,8 +10,9 @@ import logging
 from collections.abc import Callable, Iterable
 
 from presence.directory import USER_DELETED, Change
-from presence.policy.documents import POLICY_CHANGED, PolicyDocument, compile_safely
+from presence.policy.documents import compile_safely
 from presence.policy.model import Rule
+from presence.policy.stored import POLICY_CHANGED, PolicyDocument
 
 log = logging.getLogger(__name__)
 

@@ -30,8 +30,8 @@ from presence.policy.reachability import (
     source_name,
 )
 from presence.policy.restriction import COMPOSED, Restriction
+from presence.policy.stored import CISCO
 
-SOURCE: Final = "cisco"
 CONTENT_TYPE: Final = "application/vnd.cisco.presence-rule+xml"
 RULES: Final = "urn:cisco:epas:presence:rules"
 SOAP: Final = "urn:cisco:epas:soap"
@@ -57,7 +57,7 @@ class CiscoRule:
 def compile_rule(rule: CiscoRule) -> Rule:
     """The rule in the one model.  Nobody is in an empty ACL, so such a rule never matches (Q45)."""
     return Rule(
-        SOURCE,
+        CISCO,
         rule.name,
         (Identity(tuple(One(aor) for aor in rule.acl)),),
         EVERYTHING_ALLOWED,
@@ -247,7 +247,6 @@ def _write(parent: etree._Element, test: Test) -> None:
 
 __all__ = [
     "CONTENT_TYPE",
-    "SOURCE",
     "CiscoRule",
     "Fault",
     "compile_rule",

@@ -1,35 +1,15 @@
-"""Documents that hold rules, as they are kept, and which reader makes rules of which of them."""
+"""Which reader makes rules of which document, and what becomes of a document that cannot be read."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
 from presence.policy import cisco, ruleset
 from presence.policy.model import Rule, Unknown
+from presence.policy.stored import PolicyDocument
 from sip.errors import BadRequest, EntityTooLarge
-
-POLICY_CHANGED: Final = "policy.changed"
-"""Topic of the outbox; the key is the owner's AOR."""
-
-RULES: Final = "rules"
-"""Source of the documents that operators set: `ruleset`s of RFC 4745."""
-CISCO: Final = cisco.SOURCE
-"""Source of the rules that are set by SOAP, one document a rule."""
-
-
-@dataclass(frozen=True, slots=True)
-class PolicyDocument:
-    """A document of `owner` (an AOR), known by source and name; `updated_at` epoch seconds."""
-
-    owner: str
-    source: str
-    name: str
-    content_type: str
-    document: bytes
-    updated_at: float = 0.0
 
 
 def _ruleset(document: PolicyDocument) -> tuple[Rule, ...]:

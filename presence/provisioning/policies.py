@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator
 from typing import Final, Protocol
 
 from presence.directory import shown
-from presence.policy.documents import RULES, PolicyDocument, compile_document
+from presence.policy.documents import compile_document
 from presence.policy.ruleset import CONTENT_TYPE
+from presence.policy.stored import RULES, PolicyDocument
 from presence.provisioning.addresses import canonical_aor
 from presence.provisioning.errors import ProvisioningError
 from sip.errors import BadRequest, EntityTooLarge

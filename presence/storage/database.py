@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from presence.directory import User
 from presence.lists.book import BookGroup
-from presence.policy.documents import PolicyDocument
+from presence.policy.stored import PolicyDocument
 from presence.storage import models
 from presence.storage.contact_rows import read_book
 from presence.storage.engine import BUSY_TIMEOUT, WRITE, is_sqlite, make_engine, normalise, shown

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import ColumnElement, Connection, delete, insert, select
 
-from presence.policy.documents import POLICY_CHANGED, PolicyDocument
+from presence.policy.stored import POLICY_CHANGED, PolicyDocument
 from presence.storage.database import Database
 from presence.storage.models import PolicyDocument as PolicyRow
 from presence.storage.models import User

@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, insert, select
 
 from presence.directory import Change, Credentials, User
-from presence.policy.documents import POLICY_CHANGED, PolicyDocument
+from presence.policy.stored import POLICY_CHANGED, PolicyDocument
 from presence.provisioning.contact_lists import TOPICS as CONTACT_TOPICS
 from presence.storage.contact_rows import books_by_owner
 from presence.storage.models import Outbox, UserAlias

@@ -8,7 +8,8 @@ from presence.directory import Change, Credentials, User
 from presence.documents.xsd import epoch
 from presence.policy import cisco, ruleset
 from presence.policy.book import PolicyBook
-from presence.policy.documents import CISCO, POLICY_CHANGED, RULES, PolicyDocument, compile_document
+from presence.policy.documents import compile_document
+from presence.policy.stored import CISCO, POLICY_CHANGED, RULES, PolicyDocument
 from sip.errors import BadRequest
 from tests.presence.policy.documents import handling, one, rule
 from tests.presence.policy.documents import ruleset as rules

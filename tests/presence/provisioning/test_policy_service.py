@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from presence.policy import cisco
-from presence.policy.documents import CISCO, PolicyDocument
+from presence.policy.stored import CISCO, PolicyDocument
 from presence.provisioning.errors import ProvisioningError
 from presence.provisioning.policies import PolicyService
 from tests.presence.policy.documents import RFC_5025_6, handling, rule, ruleset

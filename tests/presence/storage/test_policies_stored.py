@@ -14,7 +14,7 @@ from twisted.internet.task import deferLater
 
 from presence.directory import Change
 from presence.policy.book import PolicyBook
-from presence.policy.documents import POLICY_CHANGED, PolicyDocument
+from presence.policy.stored import POLICY_CHANGED, PolicyDocument
 from presence.provisioning.errors import ProvisioningError
 from presence.provisioning.policies import PolicyService
 from presence.provisioning.users import UserService
