@@ -184,6 +184,14 @@ class Contact(Base):
     local: Mapped[bool]
 
 
+class Heartbeat(Base):
+    """One row that the journal writes to see whether the database takes writes."""
+
+    __tablename__ = "heartbeat"
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[float]
+
+
 class Outbox(Base):
     """News of committed changes, written in the same transaction as the change.
 

@@ -6,14 +6,15 @@ order between different keys is free, and each kind is one executemany of upsert
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, bindparam, delete
+from sqlalchemy import Connection, Dialect, FromClause, bindparam, delete
 from sqlalchemy.dialects import postgresql, sqlite
 
 from presence.storage.journal.frames import PlainRecord, PlainWrite
 from presence.storage.kinds import KINDS, Kind, storable
+from presence.storage.models import Heartbeat
 from sip.ports import Value
 
 Values = tuple[Value, ...]
@@ -26,11 +27,18 @@ class RecordError(Exception):
 class Statements:
     """The two statements of each kind, compiled once, with positional parameters in the order of a record."""
 
-    __slots__ = ("_deletes", "_upserts")
+    __slots__ = ("_beat", "_deletes", "_upserts")
 
     def __init__(self, dialect: Dialect) -> None:
-        self._upserts = {name: _upsert(kind, dialect) for name, kind in KINDS.items()}
+        self._upserts = {
+            name: _upsert(kind.table, kind.key, kind.row, dialect) for name, kind in KINDS.items()
+        }
         self._deletes = {name: _delete(kind, dialect) for name, kind in KINDS.items()}
+        self._beat = _upsert(Heartbeat.__table__, ("id",), ("at",), dialect)
+
+    def beat(self, connection: Connection, at: float) -> None:
+        """Write something that does no harm, for nothing less shows that writes work; `at`: epoch seconds."""
+        connection.exec_driver_sql(self._beat, (1, at))
 
     def apply(self, connection: Connection, writes: Iterable[PlainWrite]) -> None:
         """Carry out the writes within the transaction of `connection`."""
@@ -76,14 +84,14 @@ def _checked(record: PlainRecord) -> PlainRecord:
     return name, storable(key), None if row is None else storable(row)
 
 
-def _upsert(kind: Kind, dialect: Dialect) -> str:
+def _upsert(table: FromClause, key: Sequence[str], row: Sequence[str], dialect: Dialect) -> str:
     # Each dialect has an insert() of its own for this clause.
     module: Any = postgresql if dialect.name == "postgresql" else sqlite
-    statement = module.insert(kind.table)
+    statement = module.insert(table)
     statement = statement.on_conflict_do_update(
-        index_elements=list(kind.key), set_={name: statement.excluded[name] for name in kind.row}
+        index_elements=list(key), set_={name: statement.excluded[name] for name in row}
     )
-    return _positional(statement, dialect, kind.key + kind.row)
+    return _positional(statement, dialect, (*key, *row))
 
 
 def _delete(kind: Kind, dialect: Dialect) -> str:

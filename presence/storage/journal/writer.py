@@ -12,7 +12,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from time import perf_counter
+from time import perf_counter, time
 from typing import Any
 
 from sqlalchemy import Connection
@@ -53,8 +53,12 @@ class Writer:
         self._statements: Statements | None = None
 
     def check(self) -> None:
-        """See whether the database takes writes now. Raises DatabaseError."""
-        self._work(lambda connection, statements: None)
+        """See whether the database takes writes now, by writing. Raises DatabaseError."""
+        try:
+            self._work(lambda connection, statements: statements.beat(connection, time()))
+        except DBAPIError as error:
+            # A missing right or table: whoever's fault, no write can succeed.
+            raise self._database.error(error) from error
 
     def commit(self, writes: list[PlainWrite]) -> dict[int, str] | None:
         """Store `writes` in one transaction; returns which of them were refused, and why.
@@ -81,6 +85,8 @@ class Writer:
                 reason = _attempt(connection, statements, write)
                 if reason is not None:
                     refusals[index] = reason
+            # If all were refused, nothing else has shown that the database takes writes.
+            statements.beat(connection, time())
 
         self._work(work)
         return refusals or None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import sqlite3
 import subprocess
@@ -483,3 +484,123 @@ async def test_a_lost_connection_to_postgresql_is_made_anew_without_a_failed_wri
     await written(journal, publication(2))
     assert journal.healthy
     assert journal.statistics.restarts == 0
+
+
+async def unhealthy_for_several_probes(journal: JournalClient, reason: str) -> None:
+    """It gets ill, by probes alone, and no probe that writes nothing heals it."""
+    await until(lambda: not journal.healthy)
+    assert reason in (journal.failure or "")
+    for _ in range(30):
+        await after(0.02)
+        assert not journal.healthy
+
+
+@pytest.mark.postgres
+@pytest_twisted.ensureDeferred
+async def test_a_postgresql_that_only_reads_shows_in_health_until_a_write_works_again(
+    postgres_url: str, journals: Callable[..., JournalClient], opened: Callable[[str], Database]
+) -> None:
+    from sqlalchemy import text
+
+    from presence.storage.migrate import upgrade
+
+    upgrade(postgres_url)
+    journal = journals(postgres_url, probe_healthy=0.1, probe_unhealthy=0.1)
+    await journal.start()
+    name = postgres_url.rpartition("/")[2]
+    with opened(postgres_url).engine.connect() as admin:
+        admin = admin.execution_options(isolation_level="AUTOCOMMIT")
+        admin.execute(text(f"ALTER DATABASE {name} SET default_transaction_read_only = on"))
+        try:
+            admin.execute(
+                text(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+            )
+            await unhealthy_for_several_probes(journal, "read-only transaction")
+            with pytest.raises(JournalError, match="read-only transaction"):
+                await written(journal, publication(7001))
+            await unhealthy_for_several_probes(journal, "read-only transaction")
+        finally:
+            admin.execute(text(f"ALTER DATABASE {name} RESET default_transaction_read_only"))
+    await until(lambda: journal.healthy)
+    await written(journal, publication(7002))
+    found = stored(opened(postgres_url))
+    assert ("p007001" in found, "p007002" in found) == (False, True)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_full_disk_shows_in_health_until_there_is_room_again(
+    sqlite_url: str, journals: Callable[..., JournalClient], opened: Callable[[str], Database]
+) -> None:
+    from presence.storage.migrate import upgrade
+
+    upgrade(sqlite_url)
+    journal = journals(sqlite_url, probe_healthy=0.1, probe_unhealthy=0.1)
+    await journal.start()
+    limits = resource.prlimit(journal.pid or 0, resource.RLIMIT_FSIZE)
+    # The kernel lets the writer write to no file any more.
+    resource.prlimit(journal.pid or 0, resource.RLIMIT_FSIZE, (0, limits[1]))
+    await unhealthy_for_several_probes(journal, "disk")
+    with pytest.raises(JournalError, match="disk"):
+        await written(journal, publication(1))
+    await unhealthy_for_several_probes(journal, "disk")
+    resource.prlimit(journal.pid or 0, resource.RLIMIT_FSIZE, limits)
+    await until(lambda: journal.healthy)
+    await written(journal, publication(2))
+    assert list(stored(opened(sqlite_url))) == ["p000002"]
+
+
+def test_a_database_file_that_cannot_be_written_is_found_by_the_check(sqlite_url: str) -> None:
+    from presence.storage.engine import normalise
+    from presence.storage.errors import DatabaseError
+    from presence.storage.journal.writer import Writer
+    from presence.storage.migrate import upgrade
+
+    upgrade(sqlite_url)
+    writer = Writer(Database(normalise(sqlite_url)))
+    try:
+        writer.check()
+        connection, _ = writer._connected()
+        connection.connection.driver_connection.execute("PRAGMA query_only = ON")
+        with pytest.raises(DatabaseError, match="attempt to write a readonly database"):
+            writer.check()
+        # A new connection, and all is well.
+        writer.check()
+    finally:
+        writer.close()
+
+
+def test_a_missing_right_or_table_is_a_failure_of_the_database_to_the_check(url: str) -> None:
+    from sqlalchemy import text
+
+    from presence.storage.database import open_database
+    from presence.storage.engine import normalise
+    from presence.storage.errors import DatabaseError
+    from presence.storage.journal.writer import Writer
+
+    database = open_database(url)
+    with database.writing() as connection:
+        connection.execute(text("DROP TABLE heartbeat"))
+    database.close()
+    writer = Writer(Database(normalise(url)))
+    try:
+        with pytest.raises(DatabaseError, match="heartbeat"):
+            writer.check()
+    finally:
+        writer.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_refused_records_alone_do_not_pass_for_a_database_that_works(
+    journal: JournalClient, database: Database
+) -> None:
+    from sqlalchemy import text
+
+    with database.writing() as connection:
+        connection.execute(text("DELETE FROM heartbeat"))
+    with pytest.raises(JournalError):
+        await written(journal, BAD["a row that is too short"])
+    with database.reading() as connection:
+        assert connection.execute(text("SELECT count(*) FROM heartbeat")).scalar() == 1
