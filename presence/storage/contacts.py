@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from presence.provisioning.contact_lists import Contact, ContactLists, Edit, Group
+from presence.provisioning.contact_lists import CONTACT_ADDED, Contact, ContactLists, Edit, Group
 from presence.provisioning.contacts import People
 from presence.provisioning.positions import stored
 from presence.storage.contact_rows import read_lists
@@ -56,26 +56,36 @@ class SqlContactRepository:
             writer = _Writer(connection, aor, ids)
             for edit in lists.edits:
                 writer.write(edit)
+            writer.flush()
             announce(connection, ((edit.topic, aor, edit.payload()) for edit in lists.edits))
             return result
 
 
 class _Writer:
-    """Makes rows of the edits of one owner."""
+    """Makes rows of the edits of one owner; contacts that are added in a row go in together."""
 
-    __slots__ = ("_connection", "_ids", "_owner")
+    __slots__ = ("_added", "_connection", "_ids", "_owner")
 
     def __init__(self, connection: Connection, owner: str, ids: dict[str, int]) -> None:
         self._connection = connection
         self._owner = owner
         self._ids = ids
+        self._added: list[dict[str, object]] = []
 
     def write(self, edit: Edit) -> None:
+        if edit.topic != CONTACT_ADDED:
+            self.flush()
         item = edit.new or edit.old
         if isinstance(item, Group):
             self._write_group(edit, item)
         elif isinstance(item, Contact):
             self._write_contact(edit, item)
+
+    def flush(self) -> None:
+        """Write what was held back."""
+        if self._added:
+            self._connection.execute(insert(ContactRow), self._added)
+            self._added = []
 
     def _write_group(self, edit: Edit, group: Group) -> None:
         if edit.old is None:
@@ -95,19 +105,18 @@ class _Writer:
 
     def _write_contact(self, edit: Edit, contact: Contact) -> None:
         group_id = self._id(edit.group)
-        this = (ContactRow.group_id == group_id) & (ContactRow.member == contact.member)
-        if edit.new is None:
-            self._connection.execute(delete(ContactRow).where(this))
-            return
-        values = {
+        values: dict[str, object] = {
             "position": stored(contact.position),
             "nickname": contact.nickname,
             "display_on_phone": contact.display_on_phone,
             "local": contact.local,
         }
         if edit.old is None:
-            row = {"group_id": group_id, "member": contact.member, **values}
-            self._connection.execute(insert(ContactRow), [row])
+            self._added.append({"group_id": group_id, "member": contact.member, **values})
+            return
+        this = (ContactRow.group_id == group_id) & (ContactRow.member == contact.member)
+        if edit.new is None:
+            self._connection.execute(delete(ContactRow).where(this))
         else:
             self._connection.execute(update(ContactRow).where(this).values(values))
 

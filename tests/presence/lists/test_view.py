@@ -242,6 +242,23 @@ def test_a_member_who_came_back_is_not_terminated_after_a_failure():
     assert shown(view.take()) == {"version": 2, "full": True, BOB: None}
 
 
+def test_a_member_who_went_came_back_and_went_again_is_told_of_as_terminated():
+    view = told(view_of(BOB))
+    for members in (of(), of(BOB), of()):
+        view.replace(members)
+    assert shown(view.take()) == {"version": 1, "full": False, BOB: "terminated noresource"}
+
+
+def test_who_is_known_to_have_gone_is_not_told_of_again_after_a_later_failure():
+    view = told(view_of(BOB, CAROL))
+    view.replace(of(CAROL))
+    told(view)
+    view.changed(CAROL, PENDING)
+    view.take()
+    view.failed()
+    assert shown(view.take()) == {"version": 3, "full": True, CAROL: "pending"}
+
+
 def test_another_name_for_a_member_is_told_and_his_state_stays():
     view = view_of(BOB)
     view.changed(BOB, ACTIVE, b"<b/>")
