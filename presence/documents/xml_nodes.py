@@ -156,7 +156,9 @@ def read_document(data: bytes, what: str = "XML", limits: XmlLimits = DEFAULT_LI
     plain = read_xml(data, what, limits)
     if b"<!--" in data or data.count(b"<?") > 1 or b"\0" in data:
         plain = etree.fromstring(data if data[:1] == b"<" else data.lstrip(b"\r\n\t "), _PARSER)
-    document = Document(_element(plain, {}))
+    # Asking lxml what is in scope costs most of the time; usually only the root declares.
+    only_root = b"\0" not in data and data.count(b"xmlns") == len(plain.nsmap)
+    document = Document(_element(plain, {}, only_root))
     document.before = [_aside(node) for node in plain.itersiblings(preceding=True)][::-1]
     document.after = [_aside(node) for node in plain.itersiblings()]
     return document
@@ -168,21 +170,28 @@ def _aside(node: Any) -> Node:
     return Instruction(str(node.target), node.text or "")
 
 
-def _element(source: etree._Element, above: Mapping[str | None, str]) -> Element:
+def _element(source: etree._Element, above: Mapping[str | None, str], only_root: bool) -> Element:
     name = str(source.tag)
     uri, local = _split(name)
     element = Element(uri, source.prefix or "", local)
-    scope = source.nsmap if source.getparent() is None or _declares(source) else above
+    scope = above
+    if not above or not only_root:
+        scope = source.nsmap
+        if scope == above:
+            scope = above
     if scope is not above:
         element.declared = {prefix or "": at for prefix, at in scope.items() if above.get(prefix) != at}
     if not uri and above.get(None):
         # xmlns="": lxml does not say.
         element.declared[""] = ""
         scope = {prefix: at for prefix, at in scope.items() if prefix is not None}
-    by_uri = {at: prefix for prefix, at in scope.items() if prefix is not None}
     for key, value in source.items():
         key_uri, key_local = _split(str(key))
-        prefix = "" if not key_uri else "xml" if key_uri == XML_NAMESPACE else by_uri[key_uri]
+        prefix = ""
+        if key_uri == XML_NAMESPACE:
+            prefix = "xml"
+        elif key_uri:
+            prefix = next(name for name, at in scope.items() if name and at == key_uri)
         element.attributes[key_uri, key_local] = (prefix, str(value))
     children = element.children
     if source.text:
@@ -190,7 +199,7 @@ def _element(source: etree._Element, above: Mapping[str | None, str]) -> Element
     child: Any  # the stubs of lxml know no comments among the children
     for child in source:
         if isinstance(child.tag, str):
-            below = _element(child, scope)
+            below = _element(child, scope, only_root)
             below.parent = element
             children.append(below)
         else:
@@ -201,11 +210,6 @@ def _element(source: etree._Element, above: Mapping[str | None, str]) -> Element
             else:
                 children.append(Text(child.tail))
     return element
-
-
-def _declares(source: etree._Element) -> bool:
-    parent = source.getparent()
-    return parent is None or source.nsmap != parent.nsmap
 
 
 def _split(name: str) -> tuple[str, str]:

@@ -89,6 +89,9 @@ def apply_operations(
                 raise PatchError("invalid-diff-format", f"{operation.local} without sel")
             here = {**scope, **operation.declared}
             located = locate(document, parse_selector(selector[1], here), budget, roots or {}, ids)
+            for each in (located.node, located.parent):
+                if isinstance(each, Element):
+                    budget.spend(len(each.children))
             _OPERATIONS[operation.local](document, located, operation, here)
         except PatchError as error:
             out: list[str] = []
@@ -120,7 +123,7 @@ def _add(document: Document, located: Located, operation: Element, scope: Mappin
     if position not in (None, "prepend", "before", "after"):
         raise PatchError("invalid-attribute-value", f"pos is {position}")
     if position in ("before", "after"):
-        _add_beside(document, located.node, operation, position)
+        _add_beside(document, located, operation, position)
         return
     node = located.node
     if not isinstance(node, Element):
@@ -153,8 +156,8 @@ def _add_to_element(located: Located, operation: Element, kind: str, scope: Mapp
     element.attributes[what.name] = (prefix, value)
 
 
-def _add_beside(document: Document, node: Node, operation: Element, position: str) -> None:
-    parent = _parent(document, node)
+def _add_beside(document: Document, located: Located, operation: Element, position: str) -> None:
+    node, parent = located.node, located.parent
     if parent is None:
         if any(isinstance(child, Element) for child in operation.children):
             raise PatchError("invalid-root-element-operation", "a document has one root")
@@ -189,7 +192,7 @@ def _replace(document: Document, located: Located, operation: Element, scope: Ma
             raise PatchError("invalid-namespace-uri", "a prefix cannot be bound to nothing")
         _rebind(node, located.name[1], uri)
         return
-    parent = _parent(document, node)
+    parent = located.parent
     if isinstance(node, Text):
         assert parent is not None
         node.text = _only_text(operation)
@@ -226,7 +229,7 @@ def _remove(document: Document, located: Located, operation: Element, scope: Map
             raise PatchError("invalid-namespace-prefix", f"{prefix} is in use")
         del node.declared[prefix]
         return
-    parent = _parent(document, node)
+    parent = located.parent
     if parent is None:
         if node is document.root:
             raise PatchError("invalid-root-element-operation", "the root cannot be removed")
@@ -258,15 +261,6 @@ def _only_text(operation: Element) -> str:
     if any(not isinstance(child, Text) for child in operation.children):
         raise PatchError("invalid-node-types", "only text can stand here")
     return operation.string_value()
-
-
-def _parent(document: Document, node: Node) -> Element | None:
-    """The parent of `node`; None for the root and what stands beside it."""
-    if isinstance(node, Element):
-        return node.parent
-    if any(node is each for each in (*document.before, *document.after)):
-        return None
-    return next(element for element in document.root.walk() if any(node is c for c in element.children))
 
 
 def _aside(document: Document, node: Node) -> list[Node]:

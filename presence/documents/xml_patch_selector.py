@@ -68,6 +68,8 @@ class Located(NamedTuple):
     kind: Kind
     node: Node
     name: QName = ("", "")
+    parent: Element | None = None
+    """Of a text, comment or instruction, or of an element; None beside the root, and for the root."""
 
 
 _LONGEST: Final = 1024
@@ -153,7 +155,7 @@ def locate(
         elif context is None:
             name = None if step.name is None else roots.get(step.name, step.name)
             beside: list[Node] = [*document.before, document.root, *document.after]
-            found = _children(beside, step._replace(name=name), budget)
+            found = _children(beside, None, step._replace(name=name), budget)
         else:
             found = [each for element in context for each in _from(element, step, budget)]
         context = [each.node for each in found if isinstance(each.node, Element)]
@@ -172,10 +174,10 @@ def _from(element: Element, step: Step, budget: Budget) -> list[Located]:
     if step.kind == "namespace":
         assert step.name is not None
         return [Located("namespace", element, step.name)] if step.name[1] in element.declared else []
-    return _children(element.children, step, budget)
+    return _children(element.children, element, step, budget)
 
 
-def _children(nodes: list[Node], step: Step, budget: Budget) -> list[Located]:
+def _children(nodes: list[Node], parent: Element | None, step: Step, budget: Budget) -> list[Located]:
     budget.spend(len(nodes))
     kept = [node for node in nodes if _is(node, step)]
     for predicate in step.predicates:
@@ -183,7 +185,7 @@ def _children(nodes: list[Node], step: Step, budget: Budget) -> list[Located]:
             kept = kept[predicate.position - 1 : predicate.position]
         else:
             kept = [node for node in kept if isinstance(node, Element) and _holds(node, predicate, budget)]
-    return [Located(step.kind, node) for node in kept]
+    return [Located(step.kind, node, parent=parent) for node in kept]
 
 
 def _is(node: Node, step: Step) -> bool:
@@ -222,7 +224,7 @@ def _by_id(document: Document, step: Step, budget: Budget, ids: Collection[QName
     for element in document.root.walk():
         budget.spend(1)
         if any(element.attributes.get(name, ("", None))[1] == step.name[1] for name in ids):
-            found.append(Located("element", element))
+            found.append(Located("element", element, parent=element.parent))
     return found
 
 

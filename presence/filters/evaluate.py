@@ -6,6 +6,7 @@ times the size of the document, whatever a watcher writes.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from lxml import etree
@@ -79,10 +80,13 @@ def _with_descendants(context: list[etree._Element]) -> list[etree._Element]:
 
 
 def _holds(step: Step, element: etree._Element, default: str, strings: dict[etree._Element, str]) -> bool:
-    return any(
-        all(_comparison_holds(comparison, element, default, strings) for comparison in group)
-        for group in step.condition
-    )
+    for group in step.condition:
+        for comparison in group:
+            if not _comparison_holds(comparison, element, default, strings):
+                break
+        else:
+            return True
+    return False
 
 
 def _comparison_holds(
@@ -130,6 +134,7 @@ def number(text: str) -> float | None:
     return float(text)
 
 
+@lru_cache(maxsize=1024)
 def _names(name: Name, default: str) -> frozenset[str] | None:
     """The tags, as lxml writes them, that `name` means; None for all."""
     if name.local is None:

@@ -15,7 +15,7 @@ class FilterLimits:
     """`filter` elements."""
     expression: int = 1024
     """Characters of one expression."""
-    parts: int = 200
+    parts: int = 120
     """Steps and comparisons of all expressions of one `filter`: each may look at the whole document."""
     steps: int = 16
     """Steps of one path; also comparisons in one condition."""
