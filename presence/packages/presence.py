@@ -32,7 +32,7 @@ from presence.documents.xml import DEFAULT_LIMITS, XmlLimits
 from sip.errors import UnsupportedMediaType
 from sip.headers import MediaType
 from sip.timers import Timer, TimerWheel
-from sip.usage.notifier import Authorization, Body, SubscriptionView
+from sip.usage.notifier import Authorization, Body, DocumentView, SubscriptionView
 from sip.usage.publication import Publication, What
 
 NAME: Final = "presence"
@@ -223,6 +223,10 @@ class PresencePackage:
     def authorize(self, watcher: str, aor: str) -> Authorization:
         """Whether `watcher` may see the state of `aor`; raises Forbidden."""
         return self._authorizer(watcher, aor)
+
+    def open(self, subscription: SubscriptionView) -> DocumentView:
+        """What `subscription` sees."""
+        return DocumentView(self, subscription)
 
     def document(self, subscription: SubscriptionView, now_wall: float) -> Body:
         """What `subscription` sees; the same object for all who see the same."""

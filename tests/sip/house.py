@@ -20,7 +20,15 @@ from sip.transport.flow import Flow
 from sip.transport.spec import Destination
 from sip.uri import Uri
 from sip.usage.location import Location
-from sip.usage.notifier import Authorization, Body, NotifierSettings, NotifierUsage, SubscriptionView
+from sip.usage.notifier import (
+    Authorization,
+    Body,
+    DocumentView,
+    NotifierSettings,
+    NotifierUsage,
+    SubscriptionView,
+    View,
+)
 from sip.usage.onward import OnwardToUsers, flow_for
 from sip.usage.proxy import Proxy, ProxySettings
 from sip.usage.registrar import Registrar, RegistrarSettings
@@ -86,6 +94,9 @@ class Weather:
         if verdict == "blocked":
             raise Forbidden("Not for you")
         return "pending" if verdict == "pending" else "active"
+
+    def open(self, subscription: SubscriptionView) -> View:
+        return DocumentView(self, subscription)
 
     def document(self, subscription: SubscriptionView, now_wall: float) -> Body | None:
         return Body(subscription.content_type, self.state.encode())

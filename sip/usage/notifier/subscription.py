@@ -21,7 +21,8 @@ from sip.ports import JournalError, Record
 from sip.routing import next_hop
 from sip.timers import Timer
 from sip.transport.flow import Flow
-from sip.usage.notifier.package import Authorization, Body, Reason
+from sip.usage.notifier.package import Authorization, Notification, Reason, View
+from sip.usage.notifier.rates import Rates
 
 if TYPE_CHECKING:
     from sip.usage.notifier.usage import NotifierUsage
@@ -37,15 +38,24 @@ ENDS_SUBSCRIPTION: Final = frozenset({404, 405, 408, 410, 416, *range(480, 486),
 """Answers to NOTIFY that end the subscription (RFC 6665 §4.2.2; 408 by RFC 3261 §12.2.1.2)."""
 
 
+def _etag_of(told: Notification) -> str:
+    return told.etag or (told.body.etag if told.body is not None else "")
+
+
 class Subscription:
     """A watcher's subscription to one package of one AOR."""
 
     __slots__ = (
         "_again",
+        "_asked",
         "_ending",
+        "_full",
+        "_last_etag",
         "_notifying",
+        "_told_state",
         "_undelivered",
         "_usage",
+        "_wait",
         "accept",
         "aor",
         "content_type",
@@ -62,10 +72,13 @@ class Subscription:
         "guessed",
         "id",
         "package",
+        "rates",
         "state",
+        "suppress",
         "timer",
         "user_agent",
         "version",
+        "view",
         "watcher",
     )
 
@@ -118,16 +131,32 @@ class Subscription:
         self.filter_body = filter_body
         self.version = version
         self.timer: Timer | None = None
+        self.view: View | None = None
+        """What the watcher sees; set before the first NOTIFY."""
+        self.rates: Rates | None = None
+        """How often he may or must hear, if that is limited."""
+        self.suppress = ""
+        """Entity-tag of the state that he has already (RFC 5839), "*" for any; empty without a condition."""
         self._usage = usage
         self._notifying = False
         self._again = False
+        self._asked = True
+        self._full = True
+        self._wait: Timer | None = None
+        self._last_etag = ""
+        self._told_state = ""
         self._ending = ""
         self._undelivered = False
 
     # -- NOTIFY -------------------------------------------------------------------------------------------
 
-    def notify(self) -> None:
-        """Send the present state, now or as soon as the NOTIFY under way is answered."""
+    def notify(self, *, asked: bool = False) -> None:
+        """Send the present state, now or as soon as the NOTIFY under way is answered and the rate allows it.
+
+        `asked` after a SUBSCRIBE: then it goes out whatever the rate, and tells everything.
+        """
+        if asked:
+            self._asked = self._full = True
         if self._notifying:
             self._again = True
         else:
@@ -138,7 +167,12 @@ class Subscription:
         if self._ending:
             return
         self._ending = reason if retry_after is None else f"{reason};retry-after={retry_after}"
-        self.notify()
+        self.notify(asked=True)
+
+    def current_etag(self) -> str:
+        """The entity-tag of what the watcher would be told now (RFC 5839 §6.1)."""
+        told = self._notification(full=True)
+        return _etag_of(told) if told is not None else ""
 
     @property
     def undelivered(self) -> bool:
@@ -147,10 +181,22 @@ class Subscription:
 
     def _send(self) -> None:
         usage = self._usage
-        if not self._reserve():
+        if self._too_early() or not self._reserve():
             self._again = True
             return
         self._again = False
+        asked, self._asked = self._asked, False
+        told = self._notification(full=self._full)
+        if told is None:
+            # Nothing that this watcher wants to hear of; a promise to notify at least so often is kept below.
+            self._arm_rate()
+            return
+        state = self._ending or self.state
+        etag = _etag_of(told)
+        known = bool(self.suppress) and self.suppress in ("*", etag)
+        if known and not asked and state == self._told_state:
+            self._arm_rate()
+            return
         try:
             hop = next_hop(self.dialog.remote_target, self.dialog.routes, self.flow)
         except BadRequest as error:
@@ -160,26 +206,77 @@ class Subscription:
         request = self.dialog.request("NOTIFY")
         request.add("Event", f"{self.package};id={self.event_id}" if self.event_id else self.package)
         request.add("Subscription-State", self._state_value())
-        body = self._body()
-        if body is not None:
-            request.add("Content-Type", body.content_type)
-            request.body = body.data
+        for name, value in told.headers:
+            request.add(name, value)
+        if etag:
+            request.add("SIP-ETag", etag)
+        if told.body is not None and not known:
+            request.add("Content-Type", told.body.content_type)
+            request.body = told.body.data
+        if not known and self.suppress:
+            # The condition is over: what follows is told as to everybody else (RFC 5839 §5.2).
+            self.suppress = ""
+        self._told_state = state
+        self._full = False
         self._notifying = True
+        if self.rates is not None:
+            self.rates.sent(usage.timers.now)
         usage.stats.notifies_sent += 1
         usage.sender.send(request, hop, self, finish=self._set_contact)
+
+    def _notification(self, *, full: bool) -> Notification | None:
+        package = self._usage.package_of(self)
+        if self.state == "pending" or self._ending.startswith(("rejected", "noresource")):
+            return Notification(package.neutral(self))
+        assert self.view is not None
+        return self.view.render(self._usage.wall(), full=full or bool(self._ending))
+
+    def _too_early(self) -> bool:
+        """True if the rate does not allow it yet; then the wheel brings us back."""
+        if self.rates is None or self._asked or self._ending or self.state != self._told_state:
+            return False
+        timers = self._usage.timers
+        allowed = self.rates.allowed_at()
+        if timers.now >= allowed:
+            return False
+        self._wake_at(allowed)
+        return True
+
+    def _arm_rate(self) -> None:
+        due = self.rates.due_at() if self.rates is not None else None
+        if due is not None and not self._ending:
+            self._wake_at(max(due, self._usage.timers.now))
+
+    def _wake_at(self, when: float) -> None:
+        if self._wait is not None:
+            self._wait.cancel()
+        self._wait = self._usage.timers.at(when, self._wake)
+
+    def _wake(self) -> None:
+        """A rate allows the next NOTIFY, or wants one although nothing has changed (RFC 6446)."""
+        self._wait = None
+        if not self._usage.is_live(self) or self._notifying:
+            return
+        if not self._again:
+            # Nothing has changed: the least rate wants the state all the same.
+            self._full = self._asked = True
+        self._send()
+
+    def closed(self) -> None:
+        """It is removed: nothing is waited for and nothing is held any more."""
+        if self._wait is not None:
+            self._wait.cancel()
+            self._wait = None
+        if self.view is not None:
+            self.view.close()
 
     def _state_value(self) -> str:
         if self._ending:
             return f"terminated;reason={self._ending}"
         # Rounded to the nearest second, and never longer than what the SUBSCRIBE was told.
         left = max(0, round(self.expires_at - self._usage.timers.now))
-        return f"{self.state};expires={left}"
-
-    def _body(self) -> Body | None:
-        package = self._usage.packages[self.package]
-        if self.state == "pending" or self._ending.startswith(("rejected", "noresource")):
-            return package.neutral(self)
-        return package.document(self, self._usage.wall())
+        rates = self.rates.params() if self.rates is not None else ""
+        return f"{self.state};expires={left}{rates}"
 
     @staticmethod
     def _set_contact(request: Request, flow: Flow) -> None:
@@ -235,6 +332,7 @@ class Subscription:
             return
         self.guessed = self.guessed and status >= 300
         self._undelivered = False
+        self._outcome(delivered=status < 300)
         if status >= 300 and not self._ending:
             self._usage.stats.notifies_failed += 1
             log.info(
@@ -257,13 +355,26 @@ class Subscription:
             self._usage.drop(self, "NOTIFY not answered")
             return
         self._undelivered = True
+        self._outcome(delivered=False)
         self._next()
+
+    def _outcome(self, *, delivered: bool) -> None:
+        if not delivered:
+            self._full = True
+        if self.view is not None:
+            if delivered:
+                self.view.delivered()
+            else:
+                self.view.failed()
 
     def _next(self) -> None:
         if self._again:
             self._send()
         elif self._ending:
+            self.closed()
             self._usage.drop(self, self._ending)
+        else:
+            self._arm_rate()
 
     # -- durability ---------------------------------------------------------------------------------------
 

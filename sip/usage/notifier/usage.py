@@ -27,8 +27,10 @@ from sip.errors import (
     ServiceUnavailable,
     SipError,
 )
+from sip.headers import Event
 from sip.headers.grammar import TOKEN
 from sip.identity import UserDirectory
+from sip.message import Request
 from sip.ports import Journal, JournalError, KeyedQueue, Record
 from sip.request import ServerRequest
 from sip.sender import RequestSender
@@ -37,11 +39,13 @@ from sip.timers import TimerWheel
 from sip.transport.flow import Flow
 from sip.usage.notifier.index import Subscriptions
 from sip.usage.notifier.package import EventPackage, Reason
+from sip.usage.notifier.rates import Rates
 from sip.usage.notifier.rows import from_row, removal
 from sip.usage.notifier.subscription import CSEQ_BLOCK, Subscription
 
 log = logging.getLogger(__name__)
 
+_RATES = ("max-rate", "min-rate", "adaptive-min-rate")
 _REFUSED = re.compile(r";q=0(\.0*)?(;|$)")
 """A media range that is accepted with quality 0: not at all (RFC 3261 §20.1)."""
 
@@ -55,6 +59,8 @@ class NotifierSettings:
     max_expires: int = 86400
     max_per_watcher: int = 2000
     """Subscriptions that one watcher may hold; the next is refused 403."""
+    least_interval: float = 0.0
+    """Between two NOTIFYs of one subscription at least; 0 for nothing.  The last state is never lost."""
     restore_rate: int = 1000
     """NOTIFYs a second with which watchers are brought up to date after a start."""
 
@@ -152,6 +158,9 @@ class NotifierUsage:
             filter_type=request.content_type.full if request.body and request.content_type else "",
             filter_body=request.body,
         )
+        subscription.view = package.open(subscription)
+        subscription.suppress = self._condition(request)
+        self._set_rates(subscription, event, expires)
         if expires == 0:
             # Fetching state without a subscription that outlives it (RFC 6665 §4.4.3).
             self._accept(sr, subscription, 0)
@@ -173,7 +182,7 @@ class NotifierUsage:
                 return
             subscription.cseq_durable = CSEQ_BLOCK
             self._accept(sr, subscription, expires)
-            subscription.notify()
+            subscription.notify(asked=True)
 
         self._being_stored[watcher] += 1
         self.journal.write([subscription.record(CSEQ_BLOCK)], done)
@@ -199,6 +208,11 @@ class NotifierUsage:
                 raise NoSuchCall("Subscription Does Not Exist")
             target = subscription.dialog.check(sr.request)
             expires = self._expires(sr)
+            suppress = self._condition(sr.request)
+            event = sr.request.event
+            assert event is not None
+            if subscription.view is not None and sr.request.body:
+                subscription.view.refresh(sr.request)
         except SipError as error:
             release()
             sr.reject(error)
@@ -216,14 +230,23 @@ class NotifierUsage:
             subscription.dialog.received(sr.request, target)
             subscription.flow, subscription.flow_key = sr.flow, sr.flow.key
             subscription.guessed = False
-            self._accept(sr, subscription, expires)
+            subscription.suppress = suppress
+            self._set_rates(subscription, event, expires)
             if expires == 0:
                 self._remove(subscription)
-                subscription.end("timeout")
             else:
                 subscription.expires_at = expires_at
                 self._arm(subscription)
-                subscription.notify()
+            if subscription.suppress and subscription.suppress in ("*", subscription.current_etag()):
+                # He has it already: no NOTIFY (RFC 5839 §6.3).
+                self._accept(sr, subscription, expires, status=204)
+                subscription.closed() if expires == 0 else None
+                return
+            self._accept(sr, subscription, expires)
+            if expires == 0:
+                subscription.end("timeout")
+            else:
+                subscription.notify(asked=True)
 
         def done(error: JournalError | None) -> None:
             try:
@@ -246,10 +269,29 @@ class NotifierUsage:
             ]
         self.journal.write(records, done)
 
-    def _accept(self, sr: ServerRequest, subscription: Subscription, expires: int) -> None:
+    @staticmethod
+    def _condition(request: Request) -> str:
+        """The entity-tag of Suppress-If-Match (RFC 5839 §5.2), empty without one."""
+        values = request.values("Suppress-If-Match")
+        if len(values) > 1:
+            raise BadRequest("Suppress-If-Match needs one entity-tag")
+        return values[0].strip() if values else ""
+
+    def _set_rates(self, subscription: Subscription, event: Event, expires: int) -> None:
+        """What the Event header field says of rates (RFC 6446); without a wish nothing is kept for it."""
+        wished = any(name in event.params for name in _RATES)
+        if not wished and not self._settings.least_interval:
+            subscription.rates = None
+            return
+        if subscription.rates is None:
+            subscription.rates = Rates(self._settings.least_interval)
+        subscription.rates.adopt(event.params, expires, self.timers.now)
+
+    def _accept(self, sr: ServerRequest, subscription: Subscription, expires: int, status: int = 200) -> None:
         headers = [("Record-Route", value) for value in sr.request.get_all("Record-Route")]
         headers += [("Contact", f"<{sr.flow.uri()}>"), ("Expires", str(expires))]
-        sr.reply(200, headers=headers, to_tag=subscription.dialog.local_tag)
+        reason = "No Notification" if status == 204 else None
+        sr.reply(status, reason, headers=headers, to_tag=subscription.dialog.local_tag)
 
     def _expires(self, sr: ServerRequest) -> int:
         settings = self._settings
@@ -357,6 +399,11 @@ class NotifierUsage:
                 extra={"watcher": subscription.watcher, "presentity": subscription.aor, "reason": reason},
             )
             self._forget(subscription)
+            subscription.closed()
+
+    def package_of(self, subscription: Subscription) -> EventPackage:
+        """The package that it belongs to."""
+        return self.packages[subscription.package]
 
     def is_live(self, subscription: Subscription) -> bool:
         """True while the subscription is stored and may be refreshed."""
@@ -433,6 +480,11 @@ class NotifierUsage:
             if subscription.package not in self.packages:
                 log.warning("subscription.unknown-package", extra={"package": subscription.package})
                 continue
+            try:
+                subscription.view = self.package_of(subscription).open(subscription)
+            except SipError as error:
+                log.warning("subscription.not-restored", extra={"reason": error.reason})
+                subscription.state = "pending"
             self._add(subscription)
             if self._directory.resolve(subscription.aor) is None:
                 # Deleted while the server was down.
