@@ -612,3 +612,129 @@ class TestRemovedUsers:
         house.notifier.remove_user("sip:bob@example.com")
         assert len(house.notifier) == 0
         assert house.notifies()[-1].get("Subscription-State") == "terminated;reason=rejected"
+
+
+def tags(house: House) -> list[str | None]:
+    return [notify.get("SIP-ETag") for notify in house.notifies()]
+
+
+class TestConditions:
+    """Conditional notification (RFC 5839)."""
+
+    def test_every_state_has_an_entity_tag_of_its_own(self, house: House) -> None:
+        subscribed(house)
+        house.package.state = "rain"
+        house.notifier.changed("presence", "sip:alice@example.com")
+        first, second = tags(house)
+        assert first
+        assert first != second
+
+    def test_a_refresh_with_what_the_watcher_has_is_204_and_no_notify_follows(self, house: House) -> None:
+        first = subscribed(house)
+        response = house.ask(again(house, cseq=11, more=f"Suppress-If-Match: {first.get('SIP-ETag')}\n"))
+        assert (response.status, response.reason, response.get("Expires")) == (204, "No Notification", "600")
+        assert len(house.notifies()) == 1
+        house.after(599)
+        assert len(house.notifier) == 1
+
+    def test_a_refresh_with_an_old_tag_is_notified_as_ever(self, house: House) -> None:
+        subscribed(house)
+        assert house.ask(again(house, cseq=11, more="Suppress-If-Match: old\n")).status == 200
+        assert house.notifies()[-1].body == b"sunny"
+
+    def test_after_a_204_a_change_is_told(self, house: House) -> None:
+        first = subscribed(house)
+        house.ask(again(house, cseq=11, more=f"Suppress-If-Match: {first.get('SIP-ETag')}\n"))
+        house.notifier.changed("presence", "sip:alice@example.com")
+        assert len(house.notifies()) == 1
+        house.package.state = "rain"
+        house.notifier.changed("presence", "sip:alice@example.com")
+        assert house.notifies()[-1].body == b"rain"
+
+    def test_an_end_with_what_the_watcher_has_is_204_and_final(self, house: House) -> None:
+        first = subscribed(house)
+        text = again(house, cseq=11, expires=0, more=f"Suppress-If-Match: {first.get('SIP-ETag')}\n")
+        assert house.ask(text).status == 204
+        assert (len(house.notifies()), len(house.notifier), house.journal.rows) == (1, 0, {})
+
+    def test_a_new_subscription_with_what_the_watcher_has_gets_a_notify_without_body(
+        self, house: House
+    ) -> None:
+        tag = subscribed(house).get("SIP-ETag")
+        text = SUBSCRIBE.replace("z9hG4bKsub1", "z9hG4bKtwo").replace("call1", "call2")
+        assert house.ask(f"{text.rstrip()}\nSuppress-If-Match: {tag}\n").status == 200
+        notify = house.notifies()[-1]
+        assert (notify.call_id, notify.body, notify.get("Content-Type")) == ("call2", b"", None)
+        assert notify.get("SIP-ETag") == tag
+
+    def test_a_star_keeps_all_bodies_away_until_it_is_taken_back(self, house: House) -> None:
+        subscribed(house)
+        assert house.ask(again(house, cseq=11, more="Suppress-If-Match: *\n")).status == 204
+        house.package.state = "rain"
+        house.notifier.changed("presence", "sip:alice@example.com")
+        assert len(house.notifies()) == 1
+        house.ask(again(house, cseq=12))
+        assert house.notifies()[-1].body == b"rain"
+
+    def test_the_end_is_told_whatever_the_condition(self, house: House) -> None:
+        subscribed(house)
+        house.ask(again(house, cseq=11, more="Suppress-If-Match: *\n"))
+        house.after(601)
+        notify = house.notifies()[-1]
+        assert (notify.get("Subscription-State"), notify.body) == ("terminated;reason=timeout", b"")
+
+
+class TestRates:
+    """Rates of notification (RFC 6446)."""
+
+    def changes(self, house: House, *states: str) -> None:
+        for state in states:
+            house.package.state = state
+            house.notifier.changed("presence", "sip:alice@example.com")
+
+    def paced(self, house: House, params: str) -> Request:
+        return subscribed(house, SUBSCRIBE.replace("Event: presence", f"Event: presence;{params}"))
+
+    def test_a_maximum_is_said_and_kept_and_the_last_state_is_not_lost(self, house: House) -> None:
+        first = self.paced(house, "max-rate=0.1")
+        assert first.get("Subscription-State") == "active;expires=600;max-rate=0.1"
+        self.changes(house, "rain", "hail", "snow")
+        house.after(9.9)
+        assert len(house.notifies()) == 1
+        house.after(0.2)
+        assert [notify.body for notify in house.notifies()] == [b"sunny", b"snow"]
+
+    def test_a_subscribe_is_answered_at_once_whatever_the_maximum(self, house: House) -> None:
+        self.paced(house, "max-rate=0.1")
+        house.ask(again(house, cseq=11).replace("Event: presence", "Event: presence;max-rate=0.1"))
+        assert len(house.notifies()) == 2
+
+    def test_a_refresh_without_it_ends_it(self, house: House) -> None:
+        self.paced(house, "max-rate=0.01")
+        house.ask(again(house, cseq=11))
+        house.answer(house.notifies()[-1])
+        self.changes(house, "rain")
+        assert house.notifies()[-1].body == b"rain"
+
+    def test_a_minimum_brings_the_state_though_nothing_changed(self, house: House) -> None:
+        self.paced(house, "min-rate=0.05")
+        house.after(19.9)
+        assert len(house.notifies()) == 1
+        house.after(0.3)
+        assert [notify.body for notify in house.notifies()] == [b"sunny", b"sunny"]
+        house.answer(house.notifies()[-1])
+        house.after(20.2)
+        assert len(house.notifies()) == 3
+
+    def test_the_server_has_a_least_interval_for_everybody(self) -> None:
+        house = House(notifier=NotifierSettings(least_interval=5.0))
+        subscribed(house)
+        self.changes(house, "rain")
+        assert len(house.notifies()) == 1
+        house.after(5.1)
+        assert house.notifies()[-1].body == b"rain"
+
+    def test_the_end_does_not_wait(self, house: House) -> None:
+        self.paced(house, "max-rate=0.01")
+        house.notifier.remove_user("sip:alice@example.com")
+        assert house.notifies()[-1].get("Subscription-State") == "terminated;reason=noresource"
