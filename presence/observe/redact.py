@@ -1,17 +1,18 @@
 """Second line of defence for credentials: what no log line may show, wherever it comes from.
 
 The first line is that nobody logs them.  Here keys with telling names lose their values, and texts lose
-digest responses (RFC 7616 §3.4), other credentials, passwords of URIs (RFC 3261 §19.1.1) and of database
-addresses.
+credentials (RFC 7616 §3.4 and any other scheme), passwords of URIs (RFC 3261 §19.1.1) and of database
+addresses.  Of a credentials header only what is known to be harmless stays, so that a malformed one shows
+nothing either; keys of media streams in a body are `redact_body`'s.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping
 from typing import Any
 
-MASK = "***"
+from presence.observe.redact_body import MASK, redact_sdp
 
 SECRET_KEYS = frozenset(
     {
@@ -20,16 +21,27 @@ SECRET_KEYS = frozenset(
     }
 )  # fmt: skip
 
+SCHEMES = frozenset({"basic", "bearer", "digest", "negotiate", "ntlm"})
+HARMLESS = frozenset(
+    {"algorithm", "cnonce", "nc", "nextnonce", "nonce", "opaque", "qop", "realm", "stale", "uri", "username"}
+)
+"""Parameters of credentials that stay readable."""
+
+_CREDENTIALS = re.compile(
+    r"(?im)^(?P<name>(?:(?:proxy-)?authorization|(?:proxy-)?authentication-info)[ \t]*:[ \t]*)"
+    r"(?P<value>[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*)"
+)
+# Commas part parameters, those within quotes do not; a quote that is never closed takes in all the rest.
+_PARAMETER = re.compile(r'(?:"(?:[^"\\]|\\.)*(?:"|\\?$)|[^",])+', re.DOTALL)
+_NAME = re.compile(r"\s*([\w.!%*+`'~-]+)\s*=")
+_SOUND = re.compile(r'\s*[\w-]+\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\s",;=]*)\s*', re.DOTALL)
+_FOLD = re.compile(r"(?:\r\n|\n|\r)[ \t]+")
+
 _SUBSTITUTIONS = (
-    # Credentials of another scheme than Digest have no part that may be shown, folded lines included.
     (
         re.compile(
-            r"(?im)^((?:proxy-)?authorization[ \t]*:[ \t]*)(?!digest\b)(\S+)[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*"
+            r"(?i)\b(response|rspauth|ha1|password)(\*?\s*=\s*)(?:\"(?:[^\"\\\r\n]|\\.)*\"?|[^\s,;&\"]+)"
         ),
-        rf"\1\2 {MASK}",
-    ),
-    (
-        re.compile(r'(?i)\b(response|rspauth|ha1|password)(\s*=\s*)(?:"(?:[^"\\]|\\.)*"|[^\s,;&"]+)'),
         rf'\1\2"{MASK}"',
     ),
     (re.compile(r"(?i)(<(?:[\w.-]+:)?(?:session-key|password)\b[^>]*>)[^<]*"), rf"\1{MASK}"),
@@ -40,15 +52,26 @@ _SUBSTITUTIONS = (
 
 def redact_text(text: str) -> str:
     """`text` with every credential in it masked."""
+    text = _CREDENTIALS.sub(_masked_header, text)
     for pattern, masked in _SUBSTITUTIONS:
         text = pattern.sub(masked, text)
     return text
 
 
 def redact_message(data: bytes) -> str:
-    """A SIP message as text, the credentials of its header section masked; the body is as it was sent."""
-    head, gap, body = data.decode("utf-8", "backslashreplace").partition("\r\n\r\n")
-    return redact_text(head) + gap + body
+    """A SIP message as text: folded lines joined, credentials and keys of media masked.
+
+    A body whose type says nothing of secrets is as it was sent.
+    """
+    text = data.decode("utf-8", "backslashreplace")
+    start = len(text) - len(text.lstrip("\r\n"))
+    end = re.search(r"\r\n\r\n|\n\n|\r\r", text[start:])
+    cut = len(text) if end is None else start + end.start()
+    head, rest = text[:cut], text[cut:]
+    gap = rest[: len(rest) - len(rest.lstrip("\r\n"))]
+    # A lone CR ends a line for some parsers, and for none of our patterns.
+    plain = "\r\n".join(re.split(r"\r\n|\n|\r", _FOLD.sub(" ", head)))
+    return redact_text(plain) + gap + _redact_body(plain, rest[len(gap) :])
 
 
 def redact_event(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -63,3 +86,41 @@ def redact_event(_logger: object, _method: str, event: MutableMapping[str, Any])
 
 TRACE_KEY = "sip_message"
 """Where a trace carries its message, which `redact_message` has been through already."""
+
+
+def _redact_body(head: str, body: str) -> str:
+    found = re.search(r"(?im)^(?:content-type|c)[ \t]*:[ \t]*([^\s;]*)", head)
+    kind = found[1].lower() if found else ""
+    if kind in ("message/sip", "message/sipfrag"):
+        return redact_message(body.encode("utf-8", "surrogatepass"))
+    mixed = kind.startswith("multipart/") and "application/sdp" in body.lower()
+    if kind == "application/sdp" or mixed or (not kind and body.startswith("v=0")):
+        return redact_sdp(body)
+    return body
+
+
+def _masked_header(match: re.Match[str]) -> str:
+    value = match["value"]
+    scheme, _, rest = value.partition(" ") if "\n" not in value else _FOLD.sub(" ", value).partition(" ")
+    info = "info" in match["name"].lower()
+    if info:
+        return match["name"] + ", ".join(_masked_parameters(value))
+    if scheme.lower() not in SCHEMES or not rest:
+        return f"{match['name']}{MASK}"
+    if scheme.lower() != "digest":
+        return f"{match['name']}{scheme} {MASK}"
+    return f"{match['name']}{scheme} {', '.join(_masked_parameters(rest))}"
+
+
+def _masked_parameters(text: str) -> Iterator[str]:
+    """Each parameter as it was if it is sound and harmless, else with its name at most."""
+    for part in _PARAMETER.findall(text):
+        if not part.strip():
+            continue
+        name = _NAME.match(part)
+        if name is None:
+            yield MASK
+        elif name[1].lower() in HARMLESS and _SOUND.fullmatch(part):
+            yield part.strip()
+        else:
+            yield f'{name[1]}="{MASK}"'

@@ -17,7 +17,7 @@ _EVENTS = {"in": "sip.received", "out": "sip.sent"}
 
 
 def sip_trace(direction: str, data: bytes, flow: Flow) -> None:
-    """Log one message, "in" or "out", as it went over the wire."""
+    """Log one message, "in" or "out", with its secrets masked and folded lines joined."""
     log.info(
         _EVENTS[direction],
         extra={
