@@ -13,8 +13,8 @@ class Stats:
         "notifies_failed",
         "notifies_sent",
         "requests",
+        "retransmissions",
         "retransmissions_absorbed",
-        "retransmissions_sent",
         "stray_responses",
     )
 
@@ -24,8 +24,8 @@ class Stats:
         self.malformed = 0
         self.notifies_sent = 0
         self.notifies_failed = 0
-        self.retransmissions_sent = 0
-        """Requests and responses that we sent again because no answer came."""
+        self.retransmissions: Counter[str] = Counter()
+        """Requests and responses that we sent again because no answer came, by the request's method."""
         self.retransmissions_absorbed = 0
         """Requests that a transaction answered again without troubling anyone."""
         self.stray_responses = 0

@@ -33,7 +33,6 @@ METHODS = frozenset(
 COUNTERS = (
     ("notifies_sent", "presentity_notifies_sent", "NOTIFY requests sent, without their retransmissions."),
     ("notifies_failed", "presentity_notifies_failed", "NOTIFY requests that failed or were not answered."),
-    ("retransmissions_sent", "presentity_retransmissions", "Requests and responses that were sent again."),
     (
         "retransmissions_absorbed",
         "presentity_retransmissions_absorbed",
@@ -132,6 +131,19 @@ class _Reader(Collector):
         for (method, status), count in sorted(requests_by_method(self._stats).items()):
             requests.add_metric([method, str(status)], count)
         yield requests
+        sent_again = CounterMetricFamily(
+            "presentity_retransmissions",
+            "Requests and responses that were sent again because no answer came, by method.",
+            labels=["method"],
+        )
+        for method, count in sorted(retransmissions_by_method(self._stats).items()):
+            sent_again.add_metric([method], count)
+        yield sent_again
+        yield CounterMetricFamily(
+            "presentity_notifies_retransmitted",
+            "NOTIFY requests that were sent again because no answer came.",
+            value=self._stats.retransmissions["NOTIFY"],
+        )
         for attribute, name, text in COUNTERS:
             yield CounterMetricFamily(name, text, value=getattr(self._stats, attribute))
         for attribute, name, text in GAUGES:
@@ -175,6 +187,18 @@ def requests_by_method(stats: Stats) -> dict[tuple[str, int], int]:
     """Requests by (method, status), with methods that nobody defined put together as OTHER."""
     counts: dict[tuple[str, int], int] = {}
     for (method, status), count in stats.requests.items():
-        key = (method if method in METHODS else "OTHER", status)
+        key = (_label(method), status)
         counts[key] = counts.get(key, 0) + count
     return counts
+
+
+def retransmissions_by_method(stats: Stats) -> dict[str, int]:
+    """What was sent again, by the method of the request, undefined ones put together as OTHER."""
+    counts: dict[str, int] = {}
+    for method, count in stats.retransmissions.items():
+        counts[_label(method)] = counts.get(_label(method), 0) + count
+    return counts
+
+
+def _label(method: str) -> str:
+    return method if method in METHODS else "OTHER"

@@ -29,6 +29,10 @@ def status_document(run: RunFile, stats: Stats, live: Live, now: float) -> dict[
         "messages_waiting": live.messages_waiting(),
         "connections": live.connections(),
         "journal_lag": round(live.journal_lag(), 4),
-        "notifies": {"sent": stats.notifies_sent, "failed": stats.notifies_failed},
+        "notifies": {
+            "sent": stats.notifies_sent,
+            "failed": stats.notifies_failed,
+            "retransmitted": stats.retransmissions["NOTIFY"],
+        },
         "requests": requests,
     }

@@ -133,7 +133,7 @@ class ClientTransaction:
     # -- actions of the tables ---------------------------------------------------------------------------
 
     def _resend(self, _: Response | None) -> None:
-        self._layer.stats.retransmissions_sent += 1
+        self._layer.stats.retransmissions[self.request.method] += 1
         self._send()
 
     def _rearm_invite(self, _: Response | None) -> None:

@@ -158,7 +158,7 @@ class ServerTransaction:
 
     def _resend(self, _: Response | None) -> None:
         if self.last:
-            self._layer.stats.retransmissions_sent += 1
+            self._layer.stats.retransmissions[self.request.method] += 1
             self._transmit()
 
     def _stop_timers(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -10,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from presence.observe.metrics import Live, Metrics
 from presence.observe.status import status_document
 from presence.runfile import RunFile
+from presence.storage.journal.statistics import JournalStatistics
 from sip.stats import Stats
 
 
@@ -45,7 +48,6 @@ def test_methods_that_nobody_defined_share_one_label():
     [
         ("notifies_sent", "presentity_notifies_sent_total"),
         ("notifies_failed", "presentity_notifies_failed_total"),
-        ("retransmissions_sent", "presentity_retransmissions_total"),
         ("malformed", "presentity_malformed_total"),
     ],
 )
@@ -54,6 +56,33 @@ def test_a_counter_shows_what_the_stack_counted_meanwhile(attribute, name):
     metrics = Metrics(stats, Live())
     setattr(stats, attribute, 5)
     assert values(metrics)[name] == 5
+
+
+def test_retransmissions_are_counted_by_method_and_those_of_notify_by_a_name_of_their_own():
+    stats = Stats()
+    metrics = Metrics(stats, Live())
+    assert values(metrics)["presentity_notifies_retransmitted_total"] == 0
+    stats.retransmissions["NOTIFY"] += 3
+    stats.retransmissions["MESSAGE"] += 2
+    for number in range(20):
+        stats.retransmissions[f"METHOD{number}"] += 1
+    found = values(metrics)
+    assert found["presentity_notifies_retransmitted_total"] == 3
+    assert {
+        name: value for name, value in found.items() if name.startswith("presentity_retransmissions_t")
+    } == {
+        "presentity_retransmissions_total,method=NOTIFY": 3,
+        "presentity_retransmissions_total,method=MESSAGE": 2,
+        "presentity_retransmissions_total,method=OTHER": 20,
+    }
+
+
+def test_every_figure_is_described_in_the_documentation():
+    journal = JournalStatistics()
+    names = {family.name for family in Metrics(Stats(), Live(), journal).registry.collect()}
+    text = (Path(__file__).parents[3] / "docs" / "metrics.md").read_text("utf-8")
+    described = set(re.findall(r"^\| `(presentity_\w+?)(?:_total)?` \|", text, re.MULTILINE))
+    assert described == names
 
 
 @pytest.mark.parametrize("attribute", ["transactions", "bindings", "publications", "subscriptions"])

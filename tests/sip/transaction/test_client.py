@@ -76,6 +76,14 @@ class TestNonInvite:
                 sent.append(round(client.timers.now, 1))
         assert sent == pytest.approx([0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5], abs=0.11)
 
+    def test_repetitions_are_counted_by_method_and_the_first_transmission_is_none(self) -> None:
+        client = Client(MESSAGE)
+        assert not client.stats.retransmissions
+        for _ in range(100):
+            client.after(0.01)
+        client.after(0.6)
+        assert client.stats.retransmissions == {"MESSAGE": 2}
+
     def test_timer_f_gives_up_after_32_seconds(self) -> None:
         client = Client(MESSAGE)
         for _ in range(650):
