@@ -304,12 +304,12 @@ async def test_while_the_writer_is_away_the_journal_is_not_healthy(journal: Jour
 async def test_a_writer_that_is_silent_is_killed_and_its_writes_are_stored_by_the_next(
     url: str, journals: Callable[..., JournalClient], database: Database
 ) -> None:
-    journal = journals(url, deadline=1.5)
+    journal = journals(url, deadline=6.0)
     await journal.start()
     assert journal.pid is not None
     os.kill(journal.pid, signal.SIGSTOP)
     old = written(journal, publication(1))
-    await after(1.2)
+    await after(2.0)
     # Younger than the deadline when the writer is given up.
     young = written(journal, publication(2))
     with pytest.raises(JournalError):
