@@ -1,4 +1,7 @@
-"""`--demo`: alice, bob and carol, with passwords that stay the same from one start to the next."""
+"""`--demo`: alice, bob and carol, with passwords that stay the same from one start to the next.
+
+Who got another one by `presentity user passwd` keeps that, and nobody can print it.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
+from presence.directory import Credentials
 from presence.provisioning.users import ProvisioningError, UserService
 from presence.storage.database import Database
 from presence.storage.users import SqlUserRepository
@@ -17,25 +21,34 @@ PASSWORDS_FILE = "demo-passwords.json"
 
 
 def create_demo_users(database: Database, domain: str, folder: Path) -> Iterator[str]:
-    """Create the users that are missing; yields a line each, with name and password.
+    """Create the users that are missing; yields a line each, with name and the password if it is known.
 
     The passwords are made once and kept in `folder` (mode 0600), so that phones that were set up stay so.
 
     Raises:
         OSError: the folder cannot be written to.
         DatabaseError: the database does not work.
+        ProvisioningError: the address belongs to somebody else.
     """
     passwords = _passwords(folder / PASSWORDS_FILE)
     service = UserService(SqlUserRepository(database))
     for name in NAMES:
         address = f"{name}@{domain}"
-        try:
+        if not _is_user(service, address):
             service.add(address, passwords[name], display_name=name.capitalize())
-        except ProvisioningError:
-            if service.get(address) is None:
-                raise
-            # He exists: from an earlier start, or because somebody added him with a password of his own.
-        yield f"demo user {address} password {passwords[name]}"
+        user = service.get(address)
+        if user.credentials == Credentials.of(user.aor, passwords[name]):
+            yield f"demo user {address} password {passwords[name]}"
+        else:
+            yield f"demo user {address}: password changed since"
+
+
+def _is_user(service: UserService, address: str) -> bool:
+    try:
+        service.get(address)
+    except ProvisioningError:
+        return False
+    return True
 
 
 def _passwords(file: Path) -> dict[str, str]:

@@ -90,7 +90,8 @@ class Settings(BaseSettings):
     demo: bool = _setting(
         False,
         "Server",
-        "Create the users alice, bob and carol in the first domain and print their passwords.",
+        "Create the users alice, bob and carol in the first domain and print their passwords, which are kept"
+        " in `demo-passwords.json` in the data folder (mode 0600) and stay the same.",
     )
 
     listen: Annotated[tuple[Listener, ...], *_List] = _setting(
