@@ -174,8 +174,10 @@ class UserService:
 def _check_password(password: str) -> None:
     if not password:
         raise ProvisioningError("the password is empty")
-    if "\n" in password or "\r" in password or "\x00" in password:
+    if "\n" in password or "\r" in password:
         raise ProvisioningError("the password has a line break in it")
+    if "\x00" in password:
+        raise ProvisioningError("the password has a NUL character in it")
     try:
         password.encode()
     except UnicodeEncodeError:

@@ -50,7 +50,7 @@ class FollowerSettings:
 
 
 class OutboxFollower:
-    """Calls `on_entries` in the reactor with each run of new entries after `position`.
+    """Calls `on_entries` in the reactor with each new entry after `position`.
 
     `position`: the id of the last entry that is known already (`Snapshot.outbox_position`).
     """
@@ -148,13 +148,13 @@ class OutboxFollower:
         if self._failing:
             self._failing = False
             log.info("outbox.works")
-        if entries:
-            self.position = entries[-1].id
+        # One at a time: an entry that nobody can digest must not take those behind it with it.
+        for entry in entries:
+            self.position = entry.id
             try:
-                self._on_entries(entries)
+                self._on_entries((entry,))
             except Exception:
-                # Followed on all the same: one entry that nobody can digest must not stop all others.
-                log.exception("outbox.callback", extra={"position": self.position})
+                log.exception("outbox.callback", extra={"position": entry.id, "topic": entry.topic})
         if self._again or len(entries) == _READ_AT_ONCE:
             self.read()
 

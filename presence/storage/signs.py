@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+_FIRST_DELAY = 0.125
+_MOST_FAILURES = 16
+
 
 class Sign(Protocol):
     """Tells the follower when it is worth looking."""
@@ -78,7 +81,10 @@ class DataVersion:
 
 @implementer(IReadDescriptor)
 class Listener:
-    """The sign of PostgreSQL; it calls `on_sign` by itself, and comes back when the connection was lost."""
+    """The sign of PostgreSQL; it calls `on_sign` by itself, and comes back when the connection was lost.
+
+    At once the first time, then after longer and longer, up to `retry_after` seconds.
+    """
 
     def __init__(
         self,
@@ -94,6 +100,8 @@ class Listener:
         self._in_thread = in_thread
         self._retry_after = retry_after
         self._retry: IDelayedCall | None = None
+        self._failures = 0
+        self._connected_at = 0.0
         self._connection: Any = None
         self._descriptor = -1
         self._stopped = False
@@ -127,6 +135,7 @@ class Listener:
             connection.close()
             return
         self._connection = connection
+        self._connected_at = self._reactor.seconds()
         # A duplicate: libpq closes its own when the server goes, behind the back of the reactor, and its
         # number may be somebody else's before we notice.
         self._descriptor = os.dup(connection.fileno())
@@ -138,7 +147,7 @@ class Listener:
         failure.trap(SQLAlchemyError, self._driver_error)
         if not self._stopped:
             log.warning("outbox.not_listening", extra={"reason": " ".join(failure.getErrorMessage().split())})
-            self._retry = self._reactor.callLater(self._retry_after, self.start)
+            self._again()
 
     @property
     def _driver_error(self) -> type[Exception]:
@@ -180,4 +189,12 @@ class Listener:
         self._drop()
         if not self._stopped and self._retry is None:
             log.warning("outbox.not_listening", extra={"reason": reason})
-            self._retry = self._reactor.callLater(self._retry_after, self.start)
+            if self._reactor.seconds() - self._connected_at >= self._retry_after:
+                self._failures = 0
+            self._again()
+
+    def _again(self) -> None:
+        delay = 0.0 if not self._failures else min(_FIRST_DELAY * 2.0**self._failures, self._retry_after)
+        # No further: 2.0 ** 1024 is too much for a float.
+        self._failures = min(self._failures + 1, _MOST_FAILURES)
+        self._retry = self._reactor.callLater(delay, self.start)

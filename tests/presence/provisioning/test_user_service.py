@@ -135,6 +135,7 @@ def test_where_the_domains_are_not_known_any_is_welcome(memory: Memory) -> None:
     [
         ("", "", [], "the password is empty"),
         ("a\nb", "", [], "the password has a line break in it"),
+        ("a\0b", "", [], "the password has a NUL character in it"),
         ("x", "Al\r\nice", [], r"display name 'Al\\r\\nice' has a control character in it"),
         ("x", "", ["alice"], "alias alice@example.com is the user's own address"),
         ("x", "", ["x y"], "'x y' is not a valid name: .*"),

@@ -24,6 +24,7 @@ from presence.storage.kinds import KINDS
 from presence.storage.models import Outbox
 from presence.storage.outbox import FollowerSettings, OutboxFollower
 from presence.storage.rows import announce, begin_announcing
+from presence.storage.signs import Listener
 from presence.storage.users import SqlUserRepository
 
 TEN_SECONDS = 10.0
@@ -355,6 +356,53 @@ async def test_a_lost_listening_connection_is_made_anew(
     assert heard[0].payload == {"n": 1}
 
 
+LISTENING = (
+    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND query LIKE 'LISTEN%'"
+)
+
+
+@pytest.mark.postgres
+@pytest_twisted.ensureDeferred
+async def test_after_the_first_loss_of_the_connection_it_listens_again_at_once_and_then_it_waits(
+    postgres_url: str, opened: Callable[[str], Database], follow: Followers
+) -> None:
+    from presence.storage.migrate import upgrade
+
+    upgrade(postgres_url)
+    database = opened(postgres_url)
+    with database.snapshot() as snapshot:
+        position = snapshot.outbox_position
+    follower, heard = follow(postgres_url, position, fallback=60.0)
+    sign = follower._sign
+    assert isinstance(sign, Listener)
+
+    def cut() -> None:
+        with database.reading() as connection:
+            assert connection.execute(text(LISTENING)).scalar() == 1
+
+    async def heard_soon(key: str) -> None:
+        with database.writing() as connection:
+            begin_announcing(connection)
+            announce(connection, [("test", key, {})])
+        await until(lambda: bool(heard) and heard[-1].key == key, 5)
+
+    await until(lambda: sign._connection is not None)
+    first = sign._connection
+    cut()
+    await until(lambda: sign._connection not in (None, first), 5)
+    await heard_soon("after the first loss")
+    delays: list[float] = []
+    for _ in range(2):
+        cut()
+        await until(lambda: sign._retry is not None)
+        assert sign._retry is not None
+        delays.append(sign._retry.getTime() - reactor.seconds())
+        await until(lambda: sign._connection is not None)
+    assert delays == [pytest.approx(0.25, abs=0.1), pytest.approx(0.5, abs=0.1)]
+    await heard_soon("after the third")
+
+
 @pytest_twisted.ensureDeferred
 async def test_what_one_entry_does_to_its_reader_does_not_stop_the_next(
     url: str, users: UserService, follow: Followers, caplog: pytest.LogCaptureFixture
@@ -373,6 +421,27 @@ async def test_what_one_entry_does_to_its_reader_does_not_stop_the_next(
     users.add("bob@example.com", "x")
     await until(lambda: len(seen) == 2)
     assert "outbox.callback" in caplog.messages
+
+
+@pytest_twisted.ensureDeferred
+async def test_of_entries_read_at_once_all_are_delivered_but_the_one_that_fails(
+    url: str, users: UserService, follow: Followers, caplog: pytest.LogCaptureFixture
+) -> None:
+    users.import_rows([ImportRow(0, f"u{number}@example.com", "x") for number in range(9)])
+    digested: list[str] = []
+
+    def digest(entries: Sequence[Change]) -> None:
+        for entry in entries:
+            if entry.key == "sip:u4@example.com":
+                raise LookupError("mine")
+            digested.append(entry.key)
+
+    follower = OutboxFollower(reactor, url, 0, digest)
+    follow.made.append(follower)
+    follower.start()
+    await until(lambda: len(digested) >= 8)
+    assert digested == [f"sip:u{number}@example.com" for number in (0, 1, 2, 3, 5, 6, 7, 8)]
+    assert [record.position for record in caplog.records if record.message == "outbox.callback"] == [5]
 
 
 @pytest_twisted.ensureDeferred
