@@ -6,6 +6,7 @@ document for everybody and get by with `sip.usage.notifier.views.DocumentView`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from hashlib import blake2b
 from typing import Literal, NamedTuple, Protocol
 
@@ -92,6 +93,12 @@ class SubscriptionView(Protocol):
     def filter_body(self) -> bytes:
         """That body."""
 
+    version: int
+    """Of the last document that has one, 0 before the first; outlives a restart, maybe with a gap."""
+
+    def keep_filter(self, content_type: str, body: bytes) -> None:
+        """The body to open the view with after a restart, in place of that of the SUBSCRIBE."""
+
     def notify(self) -> None:
         """What it sees has changed."""
 
@@ -112,8 +119,10 @@ class View(Protocol):
     def failed(self) -> None:
         """He may not have got it; the next one is asked for with `full`."""
 
-    def refresh(self, request: Request) -> None:
-        """A SUBSCRIBE within the dialog: take what it says anew (filters); nothing changes by an error.
+    def refresh(self, request: Request) -> Callable[[], None] | None:
+        """A SUBSCRIBE with a body within the dialog: take what it says anew; nothing changes by an error.
+
+        Returns how to take it back, should the SUBSCRIBE not become durable; None if nothing has changed.
 
         Raises:
             SipError: the answer to it.

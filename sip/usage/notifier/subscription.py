@@ -48,6 +48,7 @@ class Subscription:
     __slots__ = (
         "_again",
         "_asked",
+        "_carries",
         "_ending",
         "_full",
         "_last_etag",
@@ -71,6 +72,9 @@ class Subscription:
         "flow_key",
         "guessed",
         "id",
+        "last_at",
+        "last_result",
+        "last_status",
         "package",
         "rates",
         "state",
@@ -130,6 +134,13 @@ class Subscription:
         self.filter_type = filter_type
         self.filter_body = filter_body
         self.version = version
+        """Of the last document that has one (RFC 5263 §4.4); kept by the view."""
+        self.last_at = 0.0
+        """When the last NOTIFY was answered or given up, epoch seconds; 0 for never."""
+        self.last_status = 0
+        """Its final status: 408 without an answer, 503 where it could not be sent."""
+        self.last_result = ""
+        """The reason that came with it."""
         self.timer: Timer | None = None
         self.view: View | None = None
         """What the watcher sees; set before the first NOTIFY."""
@@ -142,6 +153,8 @@ class Subscription:
         self._again = False
         self._asked = True
         self._full = True
+        self._carries = False
+        """Whether the NOTIFY under way has the body that the view rendered."""
         self._wait: Timer | None = None
         self._last_etag = ""
         self._told_state = ""
@@ -169,8 +182,17 @@ class Subscription:
         self._ending = reason if retry_after is None else f"{reason};retry-after={retry_after}"
         self.notify(asked=True)
 
+    def keep_filter(self, content_type: str, body: bytes) -> None:
+        """The body to open the view with after a restart; durable with the SUBSCRIBE that brought it."""
+        self.filter_type, self.filter_body = content_type, body
+
     def current_etag(self) -> str:
-        """The entity-tag of what the watcher would be told now (RFC 5839 §6.1)."""
+        """The entity-tag of what the watcher would be told now (RFC 5839 §6.1).
+
+        Empty while a NOTIFY is under way: what he has then is known when it is answered, not before.
+        """
+        if self._notifying:
+            return ""
         told = self._notification(full=True)
         return _etag_of(told) if told is not None else ""
 
@@ -218,6 +240,7 @@ class Subscription:
             self.suppress = ""
         self._told_state = state
         self._full = False
+        self._carries = not known and not self._tells_nothing()
         self._notifying = True
         if self.rates is not None:
             self.rates.sent(usage.timers.now)
@@ -225,11 +248,17 @@ class Subscription:
         usage.sender.send(request, hop, self, finish=self._set_contact)
 
     def _notification(self, *, full: bool) -> Notification | None:
-        package = self._usage.package_of(self)
-        if self.state == "pending" or self._ending.startswith(("rejected", "noresource")):
-            return Notification(package.neutral(self))
+        if self._tells_nothing():
+            if not full and self._told_state == (self._ending or self.state):
+                # A NOTIFY at every change would tell when there are changes.
+                return None
+            return Notification(self._usage.package_of(self).neutral(self))
         assert self.view is not None
         return self.view.render(self._usage.wall(), full=full or bool(self._ending))
+
+    def _tells_nothing(self) -> bool:
+        """Whether the watcher may not see anything, not yet or not any more."""
+        return self.state == "pending" or self._ending.startswith(("rejected", "noresource"))
 
     def _too_early(self) -> bool:
         """True if the rate does not allow it yet; then the wheel brings us back."""
@@ -332,7 +361,7 @@ class Subscription:
             return
         self.guessed = self.guessed and status >= 300
         self._undelivered = False
-        self._outcome(delivered=status < 300)
+        self._outcome(status, response.reason)
         if status >= 300 and not self._ending:
             self._usage.stats.notifies_failed += 1
             log.info(
@@ -355,13 +384,16 @@ class Subscription:
             self._usage.drop(self, "NOTIFY not answered")
             return
         self._undelivered = True
-        self._outcome(delivered=False)
+        self._outcome(status, reason)
         self._next()
 
-    def _outcome(self, *, delivered: bool) -> None:
-        if not delivered:
+    def _outcome(self, status: int, reason: str) -> None:
+        self.last_at, self.last_status, self.last_result = self._usage.wall(), status, reason
+        delivered = status < 300
+        if not delivered or not self._carries:
+            # What comes next cannot build on this one.
             self._full = True
-        if self.view is not None:
+        if self.view is not None and self._carries:
             if delivered:
                 self.view.delivered()
             else:
@@ -416,6 +448,7 @@ class Subscription:
                 self.filter_type,
                 self.filter_body,
                 self.created_at,
-                self.version,
+                # As with the CSeq: what a restart goes on from must be beyond what may have been used.
+                self.version + max(0, cseq_ceiling - dialog.local_cseq),
             ),
         )

@@ -37,6 +37,7 @@ from sip.sender import RequestSender
 from sip.stats import Stats
 from sip.timers import TimerWheel
 from sip.transport.flow import Flow
+from sip.usage.content import decode_body
 from sip.usage.notifier.index import Subscriptions
 from sip.usage.notifier.package import EventPackage, Reason
 from sip.usage.notifier.rates import Rates
@@ -63,6 +64,8 @@ class NotifierSettings:
     """Between two NOTIFYs of one subscription at least; 0 for nothing.  The last state is never lost."""
     restore_rate: int = 1000
     """NOTIFYs a second with which watchers are brought up to date after a start."""
+    max_body: int = 65536
+    """Bytes of the body of a SUBSCRIBE, after its Content-Encoding is undone; more is answered 413."""
 
 
 class NotifierUsage:
@@ -156,7 +159,7 @@ class NotifierUsage:
             user_agent=request.get("User-Agent") or "",
             created_at=self.wall(),
             filter_type=request.content_type.full if request.body and request.content_type else "",
-            filter_body=request.body,
+            filter_body=decode_body(request, self._settings.max_body),
         )
         subscription.view = package.open(subscription)
         subscription.suppress = self._condition(request)
@@ -211,8 +214,9 @@ class NotifierUsage:
             suppress = self._condition(sr.request)
             event = sr.request.event
             assert event is not None
+            take_back: Callable[[], None] | None = None
             if subscription.view is not None and sr.request.body:
-                subscription.view.refresh(sr.request)
+                take_back = subscription.view.refresh(sr.request)
         except SipError as error:
             release()
             sr.reject(error)
@@ -221,6 +225,8 @@ class NotifierUsage:
 
         def apply(error: JournalError | None) -> None:
             if error is not None:
+                if take_back is not None:
+                    take_back()
                 sr.reject(_not_durable(error))
                 return
             if not self.is_live(subscription):
@@ -357,15 +363,22 @@ class NotifierUsage:
     def reauthorize(self, package: str, aor: str) -> None:
         """Who may watch `aor` has changed: what is pending becomes active or is rejected, or the reverse."""
         for subscription in self._all.of(package, aor):
-            try:
-                state = self.packages[package].authorize(subscription.watcher, aor)
-            except Forbidden:
-                self.terminate(subscription, "rejected")
-                continue
-            if state != subscription.state:
-                subscription.state = state
-                self._store(subscription)
+            if self._judge(subscription):
                 subscription.notify()
+
+    def _judge(self, subscription: Subscription) -> bool:
+        """Whether who may watch has changed for this one; who may not any more is told so."""
+        package = self.packages[subscription.package]
+        try:
+            state = package.authorize(subscription.watcher, subscription.aor)
+        except Forbidden:
+            self.terminate(subscription, "rejected")
+            return False
+        if state == subscription.state:
+            return False
+        subscription.state = state
+        self._store(subscription)
+        return True
 
     def _store(self, subscription: Subscription) -> None:
         """Make durable what has changed without anybody waiting for it."""
@@ -484,9 +497,12 @@ class NotifierUsage:
                 subscription.view = self.package_of(subscription).open(subscription)
             except SipError as error:
                 log.warning("subscription.not-restored", extra={"reason": error.reason})
+                # He is told nothing but to ask again.
                 subscription.state = "pending"
             self._add(subscription)
-            if self._directory.resolve(subscription.aor) is None:
+            if subscription.view is None:
+                self.timers.after(0.0, self.terminate, subscription, "deactivated")
+            elif self._directory.resolve(subscription.aor) is None:
                 # Deleted while the server was down.
                 self.timers.after(0.0, self.terminate, subscription, "noresource")
             elif subscription.expires_at > now:
@@ -494,6 +510,9 @@ class NotifierUsage:
                 self.timers.after(count / self._settings.restore_rate, self._catch_up, subscription)
 
     def _catch_up(self, subscription: Subscription) -> None:
+        # Rules may have changed while the server was down.
+        if self.is_live(subscription):
+            self._judge(subscription)
         # A connection that went with the restart comes back with the watcher, who then asks by himself.
         if self.is_live(subscription) and (subscription.flow is not None or subscription.dialog.routes):
             subscription.notify()
