@@ -147,7 +147,7 @@ class Server:
         with self._database.snapshot() as snapshot:
             house.directory.load(snapshot.users())
             house.timers.advance(time.monotonic())
-            house.restore(snapshot.load, now=house.timers.now, wall=time.time())
+            house.restore(snapshot.load, now=house.timers.now, wall=time.time(), policies=snapshot.policies())
             parts.follow(snapshot.outbox_position)
         log.info(
             "server.restored",

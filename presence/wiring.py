@@ -15,6 +15,11 @@ from presence.composition.model import PRIORITIES
 from presence.directory import USER_DELETED, Change, Directory
 from presence.messaging import MessageService, MessageSettings
 from presence.packages.presence import PresencePackage, PresenceSettings
+from presence.packages.presence_policy import PresencePolicy
+from presence.policy.book import PolicyBook
+from presence.policy.decide import DefaultHandling
+from presence.policy.sphere import sphere_of
+from presence.policy.stored import PolicyDocument
 from presence.settings import Settings
 from sip import core, sender
 from sip.auth.authenticator import Authenticator, DigestSettings
@@ -61,6 +66,8 @@ class House:
     messages: MessageService
     bus: Bus
     network: Network
+    presence: PresencePackage
+    policy: PresencePolicy
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Follow what other processes changed in the database."""
@@ -72,10 +79,21 @@ class House:
                 self.publications.remove_user(change.key)
                 self.messages.remove_user(change.key)
                 self.notifier.remove_user(change.key)
+                self.presence.forget(change.key)
             self.directory.apply((change,))
+            self.policy.book.apply((change,))
 
-    def restore(self, load: Callable[[str], Rows], *, now: float, wall: float) -> None:
-        """Go on where the last run stopped, with what the journal made durable."""
+    def restore(
+        self,
+        load: Callable[[str], Rows],
+        *,
+        now: float,
+        wall: float,
+        policies: Iterable[PolicyDocument] = (),
+    ) -> None:
+        """Go on where the last run stopped, with what the journal made durable; `policies` are all rules."""
+        self.policy.book.load(policies)
+        self.policy.wait_for_all()
         self.registrar.restore(load("binding"), now=now, wall=wall, flow=self.network.flow)
         self.publications.restore(load("publication"), now=now, wall=wall)
         self.messages.restore(load("message"), now=now, wall=wall)
@@ -148,6 +166,19 @@ def build(
         wall,
     )
 
+    def rules_changed(aor: str) -> None:
+        notifier.reauthorize("presence", aor)
+        bus.publish(PRESENCE_CHANGED, aor)
+
+    policy = PresencePolicy(
+        PolicyBook(),
+        directory=directory,
+        defaults=DefaultHandling(settings.default_policy_local, settings.default_policy_foreign),
+        sphere=lambda aor, now_wall: sphere_of(presence.known(aor), now_wall),
+        timers=timers,
+        wall=wall,
+        on_change=rules_changed,
+    )
     presence = PresencePackage(
         publications=lambda aor: publications.publications("presence", aor),
         is_registered=lambda aor: bool(location.current(aor)),
@@ -161,6 +192,9 @@ def build(
             max_document=settings.max_document,
             max_depth=settings.max_document_depth,
         ),
+        authorizer=policy.authorize,
+        view_of=policy.view_of,
+        follows_state=policy.follows_state,
     )
     least, default, largest = settings.publication_lifetimes
     publications = PublicationUsage(
@@ -249,7 +283,13 @@ def build(
     registrar.on_change.append(registration_changed)
     registrar.on_register.append(lambda aor, _: messages.recipient_registered(aor))
     registrar.on_register.append(watcher_seen)
-    bus.subscribe(PRESENCE_CHANGED, lambda aor: notifier.changed("presence", aor))
+
+    def presence_changed(aor: str) -> None:
+        if policy.follows_state(aor):
+            notifier.reauthorize("presence", aor)
+        notifier.changed("presence", aor)
+
+    bus.subscribe(PRESENCE_CHANGED, presence_changed)
 
     return House(
         stats=stats,
@@ -263,4 +303,6 @@ def build(
         messages=messages,
         bus=bus,
         network=network,
+        presence=presence,
+        policy=policy,
     )

@@ -168,6 +168,11 @@ class WatcherFilter:
         keep_content(root, found.content, SHAPES[self.package])
         return b'<?xml version="1.0" encoding="UTF-8"?>\n%b\n' % etree.tostring(root, encoding="UTF-8")
 
+    def has_triggers(self, aor: str) -> bool:
+        """Whether only some changes of the documents of `aor` are told, those that a trigger names."""
+        found = self._applicable(aor, ())
+        return found is not None and bool(found.triggers)
+
     def triggered(self, before: bytes | None, after: bytes, aor: str | None = None) -> bool:
         """Whether the watcher is told that `before` has become `after`, both as they are before `apply`.
 

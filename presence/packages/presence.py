@@ -26,16 +26,21 @@ from presence.composition import (
 )
 from presence.composition.model import PUBLICATION, REGISTRATION, STANDING
 from presence.composition.times import next_moment
+from presence.documents import pidf_diff
 from presence.documents.pidf import CONTENT_TYPE, PidfDocument
+from presence.documents.pidf_diff import apply_published_patch
 from presence.documents.pidf_reader import parse_pidf
 from presence.documents.xml import DEFAULT_LIMITS, XmlLimits
+from presence.packages.presence_view import PresenceView, Seen, Tailor
 from sip.errors import UnsupportedMediaType
 from sip.headers import MediaType
 from sip.timers import Timer, TimerWheel
-from sip.usage.notifier import Authorization, Body, DocumentView, SubscriptionView
+from sip.usage.notifier import Authorization, Body, SubscriptionView
 from sip.usage.publication import Publication, What
 
 NAME: Final = "presence"
+
+DIFF_TYPE: Final = pidf_diff.CONTENT_TYPE
 
 Authorizer = Callable[[str, str], Authorization]
 """(watcher, presentity) to what the watcher gets; raises Forbidden."""
@@ -93,6 +98,11 @@ def allow_everybody(watcher: str, aor: str) -> Authorization:
     return "active"
 
 
+def never(aor: str) -> bool:
+    """Views do not depend on what is published, as long as there is no policy."""
+    return False
+
+
 def show_everything(watcher: str, aor: str) -> View:
     """The view as long as there is no policy."""
     return EVERYTHING
@@ -109,12 +119,14 @@ class PresencePackage:
         wall: the time in epoch seconds.
         authorizer: who may watch whom.
         view_of: who sees what; asked for each document.
+        follows_state: whether who sees what of an AOR depends on what he publishes.
         max_documents: presentities whose documents are kept ready; who was asked for first goes when there
             are more.
     """
 
     __slots__ = (
         "_authorizer",
+        "_follows_state",
         "_is_registered",
         "_limits",
         "_max_documents",
@@ -128,11 +140,12 @@ class PresencePackage:
         "_view_of",
         "_waits",
         "_wall",
+        "tailor",
     )
 
     name = NAME
-    accept = (CONTENT_TYPE,)
-    content_types = (CONTENT_TYPE,)
+    accept = (CONTENT_TYPE, DIFF_TYPE)
+    content_types = (CONTENT_TYPE, DIFF_TYPE)
 
     def __init__(
         self,
@@ -145,6 +158,7 @@ class PresencePackage:
         settings: PresenceSettings | None = None,
         authorizer: Authorizer = allow_everybody,
         view_of: ViewOf = show_everything,
+        follows_state: Callable[[str], bool] = never,
         max_documents: int = 100_000,
     ) -> None:
         self._on_change = on_change
@@ -156,6 +170,8 @@ class PresencePackage:
         self._limits = XmlLimits(self._settings.max_document, self._settings.max_depth)
         self._authorizer = authorizer
         self._view_of = view_of
+        self._follows_state = follows_state
+        self.tailor = Tailor()
         self._max_documents = max_documents
         self._registered = REGISTERED._replace(priority=self._settings.priority(REGISTRATION, REGISTRATION))
         self._standing: dict[str, Component] = {}
@@ -164,6 +180,20 @@ class PresencePackage:
 
     # -- what is published, RFC 3903 --------------------------------------------------------------
 
+    def whole(
+        self, content_type: MediaType, body: bytes, base: Publication | None
+    ) -> tuple[MediaType, bytes]:
+        """A body as PIDF: what a partial publication makes of `base` (RFC 5264 §4.3), any other as it is.
+
+        Raises:
+            BadRequest: 400, the patch cannot be applied, or there is nothing yet to apply it to.
+            EntityTooLarge: 413, it is, or makes, a document that is too large.
+        """
+        if content_type.full != DIFF_TYPE:
+            return content_type, body
+        before = None if base is None else base.body
+        return MediaType.parse(CONTENT_TYPE), apply_published_patch(before, body, self._limits)
+
     def parse(self, aor: str, content_type: MediaType, body: bytes) -> PidfDocument:
         """The parts of a published document.
 
@@ -171,7 +201,7 @@ class PresencePackage:
             UnsupportedMediaType: 415 with Accept, it is not PIDF.
             EntityTooLarge, BadRequest: as `parse_pidf`.
         """
-        if content_type.full not in self.accept:
+        if content_type.full != CONTENT_TYPE:
             raise UnsupportedMediaType(
                 f"{content_type.full} is not accepted here", headers=(("Accept", ", ".join(self.accept)),)
             )
@@ -224,14 +254,17 @@ class PresencePackage:
         """Whether `watcher` may see the state of `aor`; raises Forbidden."""
         return self._authorizer(watcher, aor)
 
-    def open(self, subscription: SubscriptionView) -> DocumentView:
-        """What `subscription` sees."""
-        return DocumentView(self, subscription)
+    def open(self, subscription: SubscriptionView) -> PresenceView:
+        """What `subscription` sees over time; raises 415, 488 or 400 for a filter that cannot be met."""
+        return PresenceView(self, subscription)
 
     def document(self, subscription: SubscriptionView, now_wall: float) -> Body:
-        """What `subscription` sees; the same object for all who see the same."""
-        aor = subscription.aor
-        view = self._view_of(subscription.watcher, aor)
+        """All that `subscription` may see; the same object for all who may see the same."""
+        return self.seen(subscription.watcher, subscription.aor, now_wall).body
+
+    def seen(self, watcher: str, aor: str, now_wall: float) -> Seen:
+        """What `watcher` may see of `aor` at `now_wall` (epoch seconds), whether he watches him or not."""
+        view = self._view_of(watcher, aor)
         memory = self._memory(aor)
         shown = memory.shown.get(view)
         if shown is None or (shown.until is not None and now_wall >= shown.until):
@@ -239,7 +272,7 @@ class PresencePackage:
                 memory.shown.pop(next(iter(memory.shown)))
                 memory.forgotten = True
             shown = memory.shown[view] = self._show(aor, memory, view, now_wall)
-        return shown.body
+        return Seen(view, shown.body)
 
     def neutral(self, subscription: SubscriptionView) -> Body:
         """A document that tells nothing (RFC 3856 §6.9)."""
@@ -262,6 +295,10 @@ class PresencePackage:
         if aor in self._standing:
             found.append(self._standing[aor])
         return found
+
+    def known(self, aor: str) -> Sequence[Component]:
+        """As `components`, without looking again as long as nothing has changed."""
+        return self._components(aor, self._memory(aor))
 
     def composed(self, aor: str, now_wall: float) -> Composed:
         """The whole state of `aor` at `now_wall` (epoch seconds), before anybody's view of it."""
@@ -314,7 +351,7 @@ class PresencePackage:
         if memory is not None:
             memory.components = components
             shows = [(view, self._show(aor, memory, view, now_wall)) for view in memory.shown]
-            if shows and not memory.forgotten:
+            if shows and not memory.forgotten and not self._follows_state(aor):
                 for view, show in shows:
                     before = memory.shown[view]
                     if show.body.data != before.body.data:

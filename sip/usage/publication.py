@@ -14,7 +14,7 @@ import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, runtime_checkable
 
 from sip.errors import (
     BadEvent,
@@ -147,6 +147,19 @@ class PublicationPackage(Protocol):
         """`publication` of `aor` was stored or has ended; called when it is durable and answered."""
 
 
+@runtime_checkable
+class Patched(Protocol):
+    """A package among whose bodies are some that only say what has changed (RFC 5264)."""
+
+    def whole(
+        self, content_type: MediaType, body: bytes, base: Publication | None
+    ) -> tuple[MediaType, bytes]:
+        """What the package parses and the publication becomes, for a body as it came.
+
+        `base` is the publication to be modified, None for an initial one.  Raises SipError (400, 413).
+        """
+
+
 class PublicationUsage:
     """Answers PUBLISH and keeps publications alive until they expire.
 
@@ -239,7 +252,7 @@ class PublicationUsage:
         expires = self._lifetime(request)
         if not request.body:
             raise BadRequest("Nothing to publish: no body and no SIP-If-Match")
-        media, body = self._content(request, package)
+        media, body = self._content(request, package, None)
         if expires == 0:
             # Step 5: nothing is to be stored as a result of such a request.
             self._answer(sr, _new_etag(), 0)
@@ -283,7 +296,7 @@ class PublicationUsage:
         published_at, parsed = publication.published_at, publication.parsed
         if request.body:
             what = "modify"
-            media, body = self._content(request, package)
+            media, body = self._content(request, package, publication)
             content_type, published_at, parsed = str(media), wall, package.parse(aor, media, body)
         lasts = sr.now + expires
         state = EventState(
@@ -302,14 +315,19 @@ class PublicationUsage:
             raise IntervalTooBrief(headers=(("Min-Expires", str(self._settings.min_expires)),))
         return min(expires, self._settings.max_expires)
 
-    def _content(self, request: Request, package: PublicationPackage) -> tuple[MediaType, bytes]:
-        """Step 5: media type and body, without Content-Encoding."""
+    def _content(
+        self, request: Request, package: PublicationPackage, base: Publication | None
+    ) -> tuple[MediaType, bytes]:
+        """Step 5: media type and body, without Content-Encoding, and whole where only changes came."""
         content_type = request.content_type
         if content_type is None or content_type.full not in package.accept:
             reason = "Missing Content-Type" if content_type is None else f"{content_type.full} not accepted"
             raise UnsupportedMediaType(reason, headers=(("Accept", ", ".join(package.accept)),))
         storable(str(content_type), "Content-Type")
-        return content_type, decode_body(request, self._settings.max_body)
+        body = decode_body(request, self._settings.max_body)
+        return (
+            package.whole(content_type, body, base) if isinstance(package, Patched) else (content_type, body)
+        )
 
     def _store(
         self,

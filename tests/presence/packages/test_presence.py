@@ -84,7 +84,7 @@ def test_it_is_a_package_of_both_usages() -> None:
     for_publications: PublicationPackage = package
     for_watchers: EventPackage = package
     assert for_publications.name == for_watchers.name == "presence"
-    assert package.accept == package.content_types == ("application/pidf+xml",)
+    assert package.accept == package.content_types == ("application/pidf+xml", "application/pidf-diff+xml")
 
 
 def test_a_watcher_sees_what_is_published_under_the_aor() -> None:
@@ -195,7 +195,7 @@ def test_the_policy_is_asked_who_may_watch() -> None:
 def test_another_content_type_is_415_with_accept() -> None:
     with pytest.raises(UnsupportedMediaType) as caught:
         House().package.parse(ALICE, MediaType.parse("text/plain"), b"hello")
-    assert caught.value.headers == (("Accept", "application/pidf+xml"),)
+    assert caught.value.headers == (("Accept", "application/pidf+xml, application/pidf-diff+xml"),)
 
 
 def test_limits_are_settings() -> None:
