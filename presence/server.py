@@ -146,6 +146,7 @@ class Server:
         house = parts.house
         with self._database.snapshot() as snapshot:
             house.directory.load(snapshot.users())
+            house.contacts.load(snapshot.contacts())
             house.timers.advance(time.monotonic())
             house.restore(snapshot.load, now=house.timers.now, wall=time.time(), policies=snapshot.policies())
             parts.follow(snapshot.outbox_position)

@@ -13,6 +13,10 @@ from typing import Any, Protocol
 from presence.bus import Bus, LocalBus
 from presence.composition.model import PRIORITIES
 from presence.directory import USER_DELETED, Change, Directory
+from presence.lists.book import ContactBook
+from presence.lists.directory import ListDirectory
+from presence.lists.naming import ListNames
+from presence.lists.service import ListService
 from presence.messaging import MessageService, MessageSettings
 from presence.packages.presence import PresencePackage, PresenceSettings
 from presence.packages.presence_policy import PresencePolicy
@@ -32,7 +36,8 @@ from sip.timers import TimerWheel
 from sip.transaction import TransactionLayer, TransactionTimes
 from sip.transport.flow import Flow
 from sip.usage.location import Binding, Location
-from sip.usage.notifier import NotifierSettings, NotifierUsage
+from sip.usage.notifier import NotifierSettings, NotifierUsage, Subscription, SubscriptionView
+from sip.usage.notifier.lists import OPTION_TAGS
 from sip.usage.onward import OnwardToUsers, flow_for, targets
 from sip.usage.proxy import Proxy, ProxySettings
 from sip.usage.publication import PublicationSettings, PublicationUsage
@@ -64,6 +69,8 @@ class House:
     publications: PublicationUsage
     notifier: NotifierUsage
     messages: MessageService
+    contacts: ContactBook
+    lists: ListService
     bus: Bus
     network: Network
     presence: PresencePackage
@@ -81,6 +88,8 @@ class House:
                 self.notifier.remove_user(change.key)
                 self.presence.forget(change.key)
             self.directory.apply((change,))
+            self.lists.apply((change,))
+            self.contacts.apply((change,))
             self.policy.book.apply((change,))
 
     def restore(
@@ -124,7 +133,7 @@ def build(
     trusted = TrustedPeers(str(network_) for network_ in settings.trust)
 
     sip_core = SipCore(
-        CoreSettings(domains=settings.domain),
+        CoreSettings(domains=settings.domain, supported=("path", *OPTION_TAGS)),
         directory=directory,
         trusted=trusted,
         doorkeeper=Authenticator(
@@ -211,6 +220,26 @@ def build(
         ),
         wall,
     )
+    contacts = ContactBook()
+
+    def list_gone(subscription: SubscriptionView) -> None:
+        assert isinstance(subscription, Subscription)
+        notifier.terminate(subscription, "noresource")
+
+    lists = ListService(
+        [presence],
+        ListDirectory(
+            contacts,
+            directory,
+            ListNames(settings.list_uri, settings.group_list_uri),
+            settings.max_list_members,
+        ),
+        directory,
+        timers,
+        settings.list_window,
+        gone=list_gone,
+    )
+    contacts.on_change.append(lists.contacts_changed)
     least, default, largest = settings.subscription_lifetimes
     notifier = NotifierUsage(
         [presence],
@@ -227,6 +256,7 @@ def build(
             max_expires=largest,
             max_per_watcher=settings.max_subscriptions,
         ),
+        lists=lists,
     )
 
     proxy = Proxy(
@@ -301,6 +331,8 @@ def build(
         publications=publications,
         notifier=notifier,
         messages=messages,
+        contacts=contacts,
+        lists=lists,
         bus=bus,
         network=network,
         presence=presence,

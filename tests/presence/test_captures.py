@@ -11,6 +11,8 @@ import re
 import pytest
 
 from presence.directory import shown
+from presence.documents.multipart import parse_multipart
+from presence.documents.rlmi import parse_rlmi
 from sip.headers import Contact
 from sip.message import Request, Response
 from tests.presence.house import TRUSTED, House, requests
@@ -360,10 +362,53 @@ def test_another_event_is_refused_with_those_there_are(stem: str, house: House) 
     assert (answer.status, answer.get("Allow-Events")) == (489, "presence")
 
 
-@captured("subscribe to a list")
-def test_a_list_in_the_request_is_an_extension_that_is_not_supported_yet(stem: str, house: House) -> None:
-    (answer,) = Phone(house, stem).send(FILES[stem])
-    assert (answer.status, answer.get("Unsupported")) == (420, "recipient-list-subscribe")
+LIST = "linphone-rls-SUBSCRIBE"
+
+
+def test_a_list_in_the_request_is_served_in_the_form_that_the_client_reads(house: House) -> None:
+    house.publish("sip:bob@sip.test", pidf("sip:bob@sip.test", "open"))
+    phone = Phone(house, LIST)
+    answer = phone.ask(FILES[LIST])
+    assert (answer.status, answer.get("Require"), answer.get("Expires")) == (200, "eventlist", "3600")
+    (notify,) = requests(phone.flow, "NOTIFY")
+    assert notify.get("Require") == "eventlist"
+    media_type = notify.get("Content-Type") or ""
+    # It crashes where the boundary is quoted, and where the body does not begin with it.
+    found = re.fullmatch(r"multipart/related;.*;boundary=(\w+)", media_type)
+    assert found is not None
+    assert notify.body.startswith(f"--{found[1]}\r\n".encode())
+    root, bob, carol = parse_multipart(media_type, notify.body).parts
+    assert [resource.uri for resource in parse_rlmi(root.body).resources] == [
+        "sip:bob@sip.test",
+        "sip:carol@sip.test",
+    ]
+    assert (basic(bob.body), basic(carol.body)) == (["open"], ["closed"])
+
+
+def test_a_client_leaves_its_list_with_a_last_notify(house: House) -> None:
+    phone, first = subscribed(LIST, house)
+    house.respond(first, flow=phone.flow)
+    unsubscribe = with_value(
+        FILES[f"{LIST}-unsub"], "To", f"{value(FILES[LIST], 'To')};tag={first.from_.tag}"
+    )
+    assert phone.ask(unsubscribe).status == 200
+    *_, last = requests(phone.flow, "NOTIFY")
+    assert last.get("Subscription-State") == "terminated;reason=timeout"
+    assert house.journal.load("subscription") == []
+
+
+def test_the_list_comes_again_with_a_refresh_and_does_no_harm(house: House) -> None:
+    phone, first = subscribed(LIST, house)
+    house.respond(first, flow=phone.flow)
+    again = with_value(FILES[LIST], "To", f"{value(FILES[LIST], 'To')};tag={first.from_.tag}")
+    again = with_value(with_branch(again, "r"), "CSeq", "31 SUBSCRIBE")
+    assert phone.ask(again).status == 200
+    _, second = requests(phone.flow, "NOTIFY")
+    assert basic(second.body) == ["closed", "closed"]
+
+
+def test_who_leaves_a_list_that_is_not_known_is_told_so(house: House) -> None:
+    assert Phone(house, LIST).ask(FILES[f"{LIST}-unsub"]).status == 481
 
 
 ELSEWHERE = {
@@ -514,7 +559,7 @@ def test_options_tells_what_the_server_can_do(house: House) -> None:
     assert answer.status == 200
     assert {"REGISTER", "PUBLISH", "SUBSCRIBE", "MESSAGE", "OPTIONS"} <= set(answer.values("Allow"))
     assert answer.values("Accept") == ["application/pidf+xml"]
-    assert answer.values("Supported") == ["path"]
+    assert answer.values("Supported") == ["path", "eventlist", "recipient-list-subscribe"]
     assert answer.values("Allow-Events") == ["presence"]
 
 

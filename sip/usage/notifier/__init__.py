@@ -1,13 +1,15 @@
 """The notifier (RFC 6665): subscriptions to whatever event package is registered here.
 
 `package` is what an event package implements, `views` its simplest form, `subscription` is one subscription
-and its NOTIFYs, `rates` how often they go, `usage` answers SUBSCRIBE and keeps them all.
+and its NOTIFYs, `rates` how often they go, `lists` what a list asks of its SUBSCRIBE, `usage` answers
+SUBSCRIBE and keeps them all.
 """
 
 from sip.usage.notifier.package import (
     Authorization,
     Body,
     EventPackage,
+    ListServer,
     Notification,
     Reason,
     SubscriptionView,
@@ -22,6 +24,7 @@ __all__ = [
     "Body",
     "DocumentView",
     "EventPackage",
+    "ListServer",
     "Notification",
     "NotifierSettings",
     "NotifierUsage",

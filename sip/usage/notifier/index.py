@@ -14,7 +14,10 @@ DialogId = tuple[str, str, str]
 
 
 class Subscriptions:
-    """Subscriptions that are stored; the order within a list is that of arrival."""
+    """Subscriptions that are stored; the order within a list is that of arrival.
+
+    One to a list is not found by what is watched: its address may be that of a user, whose state it is not.
+    """
 
     __slots__ = ("_by_aor", "_by_dialog", "_by_watcher")
 
@@ -51,7 +54,8 @@ class Subscriptions:
     def add(self, subscription: Subscription) -> None:
         """Take one in."""
         self._by_dialog[subscription.dialog.id] = subscription
-        self._by_aor.setdefault((subscription.package, subscription.aor), {})[subscription] = None
+        if subscription.list_package is None:
+            self._by_aor.setdefault((subscription.package, subscription.aor), {})[subscription] = None
         self._by_watcher.setdefault(subscription.watcher, {})[subscription] = None
 
     def remove(self, subscription: Subscription) -> None:
@@ -59,7 +63,8 @@ class Subscriptions:
         if subscription not in self:
             return
         del self._by_dialog[subscription.dialog.id]
-        _discard(self._by_aor, (subscription.package, subscription.aor), subscription)
+        if subscription.list_package is None:
+            _discard(self._by_aor, (subscription.package, subscription.aor), subscription)
         _discard(self._by_watcher, subscription.watcher, subscription)
 
 

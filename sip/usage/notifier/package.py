@@ -157,5 +157,18 @@ class EventPackage(Protocol):
             SipError: the body of the SUBSCRIBE cannot be met (415, 488, 400).
         """
 
-    def neutral(self, subscription: SubscriptionView) -> Body | None:
-        """What a watcher is shown who may not see anything yet (RFC 6665 §5.4.7)."""
+    def neutral(self, subscription: SubscriptionView) -> Body | Notification | None:
+        """What a watcher is shown who may not see anything yet (RFC 6665 §5.4.7), or not any more."""
+
+
+class ListServer(Protocol):
+    """Serves subscriptions to lists, as packages of the same name beside the plain ones (RFC 4662)."""
+
+    def enclosed(self, package: str, content_type: str, body: bytes) -> EventPackage | None:
+        """What serves a list that a SUBSCRIBE has in its body (RFC 5367); None: it has none."""
+
+    def stored(self, package: str, aor: str) -> EventPackage | None:
+        """What serves the list `aor`; None: that is no list."""
+
+    def changed(self, package: str, aor: str) -> None:
+        """`aor`, who may be in lists, shows something else or shows it to others."""

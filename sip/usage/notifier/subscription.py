@@ -21,7 +21,7 @@ from sip.ports import JournalError, Record
 from sip.routing import next_hop
 from sip.timers import Timer
 from sip.transport.flow import Flow
-from sip.usage.notifier.package import Authorization, Notification, Reason, View
+from sip.usage.notifier.package import Authorization, EventPackage, Notification, Reason, View
 from sip.usage.notifier.rates import Rates
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ class Subscription:
         "last_at",
         "last_result",
         "last_status",
+        "list_package",
         "package",
         "rates",
         "state",
@@ -141,6 +142,8 @@ class Subscription:
         """Its final status: 408 without an answer, 503 where it could not be sent."""
         self.last_result = ""
         """The reason that came with it."""
+        self.list_package: EventPackage | None = None
+        """What serves it instead of the package, if it is one to a list; set before anything else is done."""
         self.timer: Timer | None = None
         self.view: View | None = None
         """What the watcher sees; set before the first NOTIFY."""
@@ -168,6 +171,8 @@ class Subscription:
 
         `asked` after a SUBSCRIBE: then it goes out whatever the rate, and tells everything.
         """
+        if self._ending and not asked:
+            return
         if asked:
             self._asked = self._full = True
         if self._notifying:
@@ -252,7 +257,8 @@ class Subscription:
             if not full and self._told_state == (self._ending or self.state):
                 # A NOTIFY at every change would tell when there are changes.
                 return None
-            return Notification(self._usage.package_of(self).neutral(self))
+            neutral = self._usage.package_of(self).neutral(self)
+            return neutral if isinstance(neutral, Notification) else Notification(neutral)
         assert self.view is not None
         return self.view.render(self._usage.wall(), full=full or bool(self._ending))
 

@@ -37,9 +37,9 @@ from sip.sender import RequestSender
 from sip.stats import Stats
 from sip.timers import TimerWheel
 from sip.transport.flow import Flow
-from sip.usage.content import decode_body
 from sip.usage.notifier.index import Subscriptions
-from sip.usage.notifier.package import EventPackage, Reason
+from sip.usage.notifier.lists import REQUIRE_EVENTLIST, body_type, check_list, list_package, undo_encoding
+from sip.usage.notifier.package import EventPackage, ListServer, Reason
 from sip.usage.notifier.rates import Rates
 from sip.usage.notifier.rows import from_row, removal
 from sip.usage.notifier.subscription import CSEQ_BLOCK, Subscription
@@ -82,6 +82,7 @@ class NotifierUsage:
         token: Callable[[], str],
         wall: Callable[[], float],
         settings: NotifierSettings | None = None,
+        lists: ListServer | None = None,
     ) -> None:
         self.packages: Mapping[str, EventPackage] = {package.name: package for package in packages}
         self.journal = journal
@@ -93,6 +94,7 @@ class NotifierUsage:
         self._directory = directory
         self._token = token
         self._settings = settings or NotifierSettings()
+        self._lists = lists
         self._all = Subscriptions()
         self._being_stored: Counter[str] = Counter()
 
@@ -104,6 +106,7 @@ class NotifierUsage:
     def handle(self, sr: ServerRequest) -> None:
         """Answer a SUBSCRIBE; errors are raised as `SipError`, success is answered once it is durable."""
         package = self._package(sr)
+        undo_encoding(sr.request, self._settings.max_body)
         if sr.request.to.tag is None:
             self._initial(sr, package)
         else:
@@ -130,8 +133,14 @@ class NotifierUsage:
         if event_id and TOKEN.fullmatch(event_id) is None:
             raise BadRequest("Malformed Event header field: the id is not a token")
         expires = self._expires(sr)
+        aor, filter_type = self._directory.resolve(sr.aor), body_type(request)
+        listed = list_package(
+            self._lists, package.name, sr.aor, filter_type, request.body, is_user=aor is not None
+        )
+        check_list(request, self._lists, package.name, listed)
+        if listed is not None:
+            package, aor = listed, sr.aor
         content_type = self._acceptable(sr, package)
-        aor = self._directory.resolve(sr.aor)
         if aor is None:
             raise NotFound(f"No such user: {sr.aor.removeprefix('sip:')}")
         watcher = sr.identity.aor
@@ -158,11 +167,12 @@ class NotifierUsage:
             state=state,
             user_agent=request.get("User-Agent") or "",
             created_at=self.wall(),
-            filter_type=request.content_type.full if request.body and request.content_type else "",
-            filter_body=decode_body(request, self._settings.max_body),
+            filter_type=filter_type,
+            filter_body=request.body,
         )
-        subscription.view = package.open(subscription)
+        subscription.list_package = listed
         subscription.suppress = self._condition(request)
+        subscription.view = package.open(subscription)
         self._set_rates(subscription, event, expires)
         if expires == 0:
             # Fetching state without a subscription that outlives it (RFC 6665 §4.4.3).
@@ -175,12 +185,14 @@ class NotifierUsage:
             if not self._being_stored[watcher]:
                 del self._being_stored[watcher]
             if error is not None:
+                subscription.closed()
                 sr.reject(_not_durable(error))
                 return
             self._add(subscription)
-            if self._directory.resolve(aor) is None:
+            if listed is None and self._directory.resolve(aor) is None:
                 # The user was deleted while this was being stored.
                 self._forget(subscription)
+                subscription.closed()
                 sr.reject(NotFound(f"No such user: {aor.removeprefix('sip:')}"))
                 return
             subscription.cseq_durable = CSEQ_BLOCK
@@ -296,6 +308,8 @@ class NotifierUsage:
     def _accept(self, sr: ServerRequest, subscription: Subscription, expires: int, status: int = 200) -> None:
         headers = [("Record-Route", value) for value in sr.request.get_all("Record-Route")]
         headers += [("Contact", f"<{sr.flow.uri()}>"), ("Expires", str(expires))]
+        if subscription.list_package is not None:
+            headers += REQUIRE_EVENTLIST
         reason = "No Notification" if status == 204 else None
         sr.reply(status, reason, headers=headers, to_tag=subscription.dialog.local_tag)
 
@@ -334,6 +348,8 @@ class NotifierUsage:
                 # The boundary between watchers: what is wrong with one must not keep the news from others.
                 log.exception("notify.impossible", extra={"watcher": subscription.watcher})
                 self.drop(subscription, "NOTIFY impossible")
+        if self._lists is not None:
+            self._lists.changed(package, aor)
 
     def watcher_seen(self, watcher: str, flow: Flow, user_agent: str) -> None:
         """A watcher has registered over `flow`: reach him there where his old connection is gone.
@@ -365,10 +381,12 @@ class NotifierUsage:
         for subscription in self._all.of(package, aor):
             if self._judge(subscription):
                 subscription.notify()
+        if self._lists is not None:
+            self._lists.changed(package, aor)
 
     def _judge(self, subscription: Subscription) -> bool:
         """Whether who may watch has changed for this one; who may not any more is told so."""
-        package = self.packages[subscription.package]
+        package = self.package_of(subscription)
         try:
             state = package.authorize(subscription.watcher, subscription.aor)
         except Forbidden:
@@ -415,8 +433,8 @@ class NotifierUsage:
             subscription.closed()
 
     def package_of(self, subscription: Subscription) -> EventPackage:
-        """The package that it belongs to."""
-        return self.packages[subscription.package]
+        """What serves it: its package, or for a list what serves those."""
+        return subscription.list_package or self.packages[subscription.package]
 
     def is_live(self, subscription: Subscription) -> bool:
         """True while the subscription is stored and may be refreshed."""
@@ -493,6 +511,16 @@ class NotifierUsage:
             if subscription.package not in self.packages:
                 log.warning("subscription.unknown-package", extra={"package": subscription.package})
                 continue
+            aor = subscription.aor
+            known = self._directory.resolve(aor) is not None
+            subscription.list_package = list_package(
+                self._lists,
+                subscription.package,
+                aor,
+                subscription.filter_type,
+                subscription.filter_body,
+                is_user=known,
+            )
             try:
                 subscription.view = self.package_of(subscription).open(subscription)
             except SipError as error:
@@ -502,7 +530,7 @@ class NotifierUsage:
             self._add(subscription)
             if subscription.view is None:
                 self.timers.after(0.0, self.terminate, subscription, "deactivated")
-            elif self._directory.resolve(subscription.aor) is None:
+            elif subscription.list_package is None and not known:
                 # Deleted while the server was down.
                 self.timers.after(0.0, self.terminate, subscription, "noresource")
             elif subscription.expires_at > now:

@@ -1,0 +1,64 @@
+"""What a subscription to a list asks of its SUBSCRIBE (RFC 4662 §4.1, RFC 5367 §3)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sip.errors import BadRequest, ExtensionRequired
+from sip.message import Request
+from sip.usage.content import decode_body
+from sip.usage.notifier.package import EventPackage, ListServer
+
+EVENTLIST: Final = "eventlist"
+RECIPIENT_LIST: Final = "recipient-list-subscribe"
+OPTION_TAGS: Final = (EVENTLIST, RECIPIENT_LIST)
+"""What a server with lists supports."""
+REQUIRE_EVENTLIST: Final = (("Require", EVENTLIST),)
+"""Is in the answers to the SUBSCRIBE of a list, and in its NOTIFYs."""
+
+
+def undo_encoding(request: Request, limit: int) -> None:
+    """Give `request` the body that its Content-Encoding hides; raises as `decode_body`."""
+    if request.body:
+        request.body = decode_body(request, limit)
+    request.remove("Content-Encoding")
+
+
+def body_type(request: Request) -> str:
+    """Content-Type of the body, with parameters only where it cannot be read without; empty for no body."""
+    media_type = request.content_type
+    if not request.body or media_type is None:
+        return ""
+    return str(media_type) if media_type.type == "multipart" else media_type.full
+
+
+def list_package(
+    lists: ListServer | None, package: str, aor: str, content_type: str, body: bytes, *, is_user: bool
+) -> EventPackage | None:
+    """What serves a subscription to `aor` with this body, if it is one to a list."""
+    if lists is None:
+        return None
+    found = lists.enclosed(package, content_type, body) if body else None
+    if found is None and not is_user:
+        found = lists.stored(package, aor)
+    return found
+
+
+def check_list(request: Request, lists: ListServer | None, package: str, listed: EventPackage | None) -> None:
+    """Whether a SUBSCRIBE says what it has to say for the list that it is for.
+
+    Raises:
+        BadRequest: it requires that the list in its body is served, and there is none.
+        ExtensionRequired: 421, the phone does not know lists.
+    """
+    required = _tags(request, "Require")
+    if RECIPIENT_LIST in required and (
+        lists is None or lists.enclosed(package, body_type(request), request.body) is None
+    ):
+        raise BadRequest(f"{RECIPIENT_LIST} without a list in the body")
+    if listed is not None and EVENTLIST not in required | _tags(request, "Supported"):
+        raise ExtensionRequired("A list needs eventlist", headers=REQUIRE_EVENTLIST)
+
+
+def _tags(request: Request, header: str) -> set[str]:
+    return {tag.strip().lower() for tag in request.values(header)}
