@@ -213,6 +213,8 @@ class Subscription:
             return
         self._again = False
         asked, self._asked = self._asked, False
+        if self._told_state != (self._ending or self.state):
+            self._full = True
         told = self._notification(full=self._full)
         if told is None:
             # Nothing that this watcher wants to hear of; a promise to notify at least so often is kept below.
@@ -396,7 +398,7 @@ class Subscription:
     def _outcome(self, status: int, reason: str) -> None:
         self.last_at, self.last_status, self.last_result = self._usage.wall(), status, reason
         delivered = status < 300
-        if not delivered or not self._carries:
+        if not delivered or not (self._carries or self._tells_nothing()):
             # What comes next cannot build on this one.
             self._full = True
         if self.view is not None and self._carries:
