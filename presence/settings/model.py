@@ -215,6 +215,12 @@ class Settings(BaseSettings):
     max_subscriptions: Count = _setting(
         2000, "Limits of users", "Subscriptions of one watcher; more are refused with 403 and a reason."
     )
+    waiting_expires: Seconds = _setting(
+        604_800,
+        "Limits of users",
+        "How long the presentity is shown a watcher on whom he has not decided and who has gone.",
+        "seconds",
+    )
 
     digest_algorithms: Annotated[tuple[DigestAlgorithm, ...], *_List] = _setting(
         ("MD5",),

@@ -40,7 +40,10 @@ def _kind(model: type[models.Base]) -> Kind:
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         kind.name: kind
-        for kind in map(_kind, (models.Binding, models.Publication, models.Subscription, models.Message))
+        for kind in map(
+            _kind,
+            (models.Binding, models.Publication, models.Subscription, models.Message, models.Waiting),
+        )
     }
 )
 

@@ -1,6 +1,6 @@
 """The tables.  The order of the columns is the order of a journal record: key first, then row (`kinds`).
 
-Times are epoch seconds.  The four kinds of hot state have no foreign key to `user`: the journal must never be
+Times are epoch seconds.  The five kinds of hot state have no foreign key to `user`: the journal must never be
 refused because an operator deleted somebody between a request and its commit.  They have no secondary index
 either: they are read in whole at start, and only the rare deletion of a user looks for rows by another
 column, while each index would be paid for by every PUBLISH.
@@ -117,6 +117,19 @@ class Message(Base):
     expires_at: Mapped[float]
     headers: Mapped[str | None]
     body: Mapped[bytes | None]
+
+
+class Waiting(Base):
+    """A watcher whose subscription ended before anybody decided on it (RFC 3857 §4.7.1)."""
+
+    __tablename__ = "waiting"
+    package: Mapped[str] = mapped_column(KeyText, primary_key=True)
+    aor: Mapped[str] = mapped_column(KeyText, primary_key=True)
+    watcher: Mapped[str] = mapped_column(KeyText, primary_key=True)
+    id: Mapped[str]
+    display: Mapped[str | None]
+    since: Mapped[float]
+    expires: Mapped[float]
 
 
 class User(Base):

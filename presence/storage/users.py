@@ -7,12 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, or_, select, update
 
 from presence.directory import USER_ADDED, USER_CHANGED, USER_DELETED, Credentials, User
 from presence.provisioning.users import Taken
 from presence.storage.database import Database
-from presence.storage.models import Binding, Message, PolicyDocument, Publication, Subscription, UserAlias
+from presence.storage.models import (
+    Binding,
+    Message,
+    PolicyDocument,
+    Publication,
+    Subscription,
+    UserAlias,
+    Waiting,
+)
 from presence.storage.models import User as UserRow
 from presence.storage.rows import announce, begin_announcing, credential_values, read_users, user_values
 
@@ -61,7 +69,7 @@ class SqlUserRepository:
             return True
 
     def delete(self, aor: str) -> bool:
-        """Delete him and his bindings, publications, subscriptions (either side), messages, rules."""
+        """Delete him and what is his: on either side where it is about somebody watching somebody."""
         with self._database.writing() as connection:
             begin_announcing(connection)
             aliases = list(connection.scalars(select(UserAlias.alias).where(UserAlias.aor == aor)))
@@ -73,6 +81,7 @@ class SqlUserRepository:
             # to be told.  Those of his own end with his right to refresh them.
             connection.execute(delete(Subscription).where(Subscription.watcher.in_(names)))
             connection.execute(delete(Message).where(Message.recipient.in_(names)))
+            connection.execute(delete(Waiting).where(or_(Waiting.aor.in_(names), Waiting.watcher.in_(names))))
             connection.execute(delete(PolicyDocument).where(PolicyDocument.owner == aor))
             connection.execute(delete(UserAlias).where(UserAlias.aor == aor))
             gone = connection.execute(delete(UserRow).where(UserRow.aor == aor))

@@ -45,6 +45,7 @@ CONTRACT = {
         ),
     ),
     "message": ("id", "recipient sender received_at expires_at headers body"),
+    "waiting": ("package aor watcher", "id display since expires"),
 }
 
 

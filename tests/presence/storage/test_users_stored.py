@@ -173,12 +173,14 @@ def test_deleting_a_user_deletes_all_that_is_kept_for_him_and_nothing_of_others(
         row("message", id=aor, recipient=aor, sender=alice)
     for number, (aor, watcher) in enumerate([(alice, bob), (bob, alice), (bob, bob)]):
         row("subscription", id=str(number), aor=aor, watcher=watcher)
+        row("waiting", id=str(number), aor=aor, watcher=watcher)
     users.delete("alice@example.com")
     assert [key for key, _ in load(database, "binding")] == [(bob, "x")]
     assert [key for key, _ in load(database, "publication")] == [(bob,)]
     assert [key for key, _ in load(database, "message")] == [(bob,)]
     # Those who watched her have to be told by a server, which then removes it.
     assert [key for key, _ in load(database, "subscription")] == [("0",), ("2",)]
+    assert [key for key, _ in load(database, "waiting")] == [("x", bob, bob)]
     assert [user.name for user in users.list()] == ["bob@example.com"]
     users.add("a@example.com", "x")
 
