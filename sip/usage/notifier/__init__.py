@@ -12,6 +12,7 @@ from sip.usage.notifier.package import (
     ListServer,
     Notification,
     Reason,
+    SubscriptionEvent,
     SubscriptionView,
     View,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "NotifierUsage",
     "Reason",
     "Subscription",
+    "SubscriptionEvent",
     "SubscriptionView",
     "View",
 ]

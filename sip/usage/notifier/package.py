@@ -17,6 +17,9 @@ Authorization = Literal["active", "pending"]
 Reason = Literal["deactivated", "probation", "rejected", "timeout", "giveup", "noresource", "invariant"]
 """Why a subscription has ended (RFC 6665 §4.1.3)."""
 
+SubscriptionEvent = Reason | Literal["subscribe", "approved"]
+"""What happens to a subscription (RFC 3857 §4.7.1): it comes, is allowed, or ends for a reason."""
+
 
 class Body:
     """A NOTIFY body; the same object may go to any number of watchers."""

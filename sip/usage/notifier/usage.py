@@ -39,7 +39,7 @@ from sip.timers import TimerWheel
 from sip.transport.flow import Flow
 from sip.usage.notifier.index import Subscriptions
 from sip.usage.notifier.lists import REQUIRE_EVENTLIST, body_type, check_list, list_package, undo_encoding
-from sip.usage.notifier.package import EventPackage, ListServer, Reason
+from sip.usage.notifier.package import EventPackage, ListServer, Reason, SubscriptionEvent
 from sip.usage.notifier.rates import Rates
 from sip.usage.notifier.rows import from_row, removal
 from sip.usage.notifier.subscription import CSEQ_BLOCK, Subscription
@@ -97,6 +97,10 @@ class NotifierUsage:
         self._lists = lists
         self._all = Subscriptions()
         self._being_stored: Counter[str] = Counter()
+        self.on_subscription: list[Callable[[Subscription, SubscriptionEvent], None]] = []
+        """Called when a subscription has come, is in another state or has gone (RFC 3857 §4.7.1)."""
+        self.on_reauthorize: list[Callable[[str, str], None]] = []
+        """Called with package and AOR when who may watch has changed, after it was applied here."""
 
     def __len__(self) -> int:
         return len(self._all)
@@ -178,6 +182,9 @@ class NotifierUsage:
             # Fetching state without a subscription that outlives it (RFC 6665 §4.4.3).
             self._accept(sr, subscription, 0)
             subscription.end("timeout")
+            if state == "pending":
+                # Over before anybody could decide: whoever decides has to hear of it (RFC 3857 §4.7.1).
+                self._tell(subscription, "timeout")
             return
 
         def done(error: JournalError | None) -> None:
@@ -191,7 +198,7 @@ class NotifierUsage:
             self._add(subscription)
             if listed is None and self._directory.resolve(aor) is None:
                 # The user was deleted while this was being stored.
-                self._forget(subscription)
+                self._forget(subscription, "noresource")
                 subscription.closed()
                 sr.reject(NotFound(f"No such user: {aor.removeprefix('sip:')}"))
                 return
@@ -251,7 +258,7 @@ class NotifierUsage:
             subscription.suppress = suppress
             self._set_rates(subscription, event, expires)
             if expires == 0:
-                self._remove(subscription)
+                self._remove(subscription, "timeout")
             else:
                 subscription.expires_at = expires_at
                 self._arm(subscription)
@@ -383,6 +390,8 @@ class NotifierUsage:
                 subscription.notify()
         if self._lists is not None:
             self._lists.changed(package, aor)
+        for listener in self.on_reauthorize:
+            listener(package, aor)
 
     def _judge(self, subscription: Subscription) -> bool:
         """Whether who may watch has changed for this one; who may not any more is told so."""
@@ -396,6 +405,7 @@ class NotifierUsage:
             return False
         subscription.state = state
         self._store(subscription)
+        self._tell(subscription, "approved" if state == "active" else "subscribe")
         return True
 
     def _store(self, subscription: Subscription) -> None:
@@ -419,7 +429,7 @@ class NotifierUsage:
         self, subscription: Subscription, reason: Reason, *, retry_after: int | None = None
     ) -> None:
         """End a subscription from our side; `retry_after` (seconds) says when to ask again."""
-        self._forget(subscription)
+        self._forget(subscription, reason)
         subscription.end(reason, retry_after)
 
     def drop(self, subscription: Subscription, reason: str) -> None:
@@ -429,7 +439,7 @@ class NotifierUsage:
                 "subscription.dropped",
                 extra={"watcher": subscription.watcher, "presentity": subscription.aor, "reason": reason},
             )
-            self._forget(subscription)
+            self._forget(subscription, "timeout")
             subscription.closed()
 
     def package_of(self, subscription: Subscription) -> EventPackage:
@@ -449,6 +459,13 @@ class NotifierUsage:
     def _add(self, subscription: Subscription) -> None:
         self._all.add(subscription)
         self._arm(subscription)
+        self._tell(subscription, "subscribe")
+
+    def _tell(self, subscription: Subscription, event: SubscriptionEvent) -> None:
+        # Who watches a list watches its members one by one, as far as it concerns them.
+        if subscription.list_package is None:
+            for listener in self.on_subscription:
+                listener(subscription, event)
 
     def _arm(self, subscription: Subscription) -> None:
         if subscription.timer is not None:
@@ -467,11 +484,11 @@ class NotifierUsage:
                 self.terminate(subscription, "timeout")
         release()
 
-    def _forget(self, subscription: Subscription) -> None:
+    def _forget(self, subscription: Subscription, event: SubscriptionEvent) -> None:
         """Remove from memory at once, and from the store when its turn comes."""
         if not self.is_live(subscription):
             return
-        self._remove(subscription)
+        self._remove(subscription, event)
 
         def job(release: Callable[[], None]) -> None:
             def done(error: JournalError | None) -> None:
@@ -484,11 +501,12 @@ class NotifierUsage:
 
         self.queue.run(subscription.id, job)
 
-    def _remove(self, subscription: Subscription) -> None:
+    def _remove(self, subscription: Subscription, event: SubscriptionEvent) -> None:
         self._all.remove(subscription)
         if subscription.timer is not None:
             subscription.timer.cancel()
             subscription.timer = None
+        self._tell(subscription, event)
 
     # -- start and stop -----------------------------------------------------------------------------------
 
