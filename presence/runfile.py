@@ -49,6 +49,8 @@ class RunFile:
     """What was printed at start, such as `udp 0.0.0.0:5060`."""
     started: float
     """Epoch seconds."""
+    domains: tuple[str, ...] = ()
+    """What it serves."""
 
     def write(self, file: Path) -> None:
         """Put it in place whole, readable by the owner only.
@@ -67,8 +69,9 @@ class RunFile:
         """What `file` says, None when there is none or nothing of use in it."""
         try:
             fields = json.loads(file.read_text("utf-8"))
-            return cls(**(fields | {"listeners": tuple(fields["listeners"])}))
-        except (OSError, ValueError, TypeError, KeyError):
+            lists = {name: tuple(values) for name, values in fields.items() if isinstance(values, list)}
+            return cls(**(fields | lists))
+        except (OSError, ValueError, TypeError, AttributeError):
             return None
 
     def remove(self, file: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,20 +13,45 @@ from tqdm import tqdm
 
 from presence.cli.csvfile import read_rows
 from presence.cli.options import settings_of, where
+from presence.cli.status import ask
 from presence.cli.storage import opened
+from presence.directory import shown
+from presence.provisioning.addresses import canonical_aor
 from presence.provisioning.users import User, UserService
+from presence.runfile import RunFile
+from presence.settings import Settings
 
 
 @contextmanager
-def service(context: click.Context) -> Iterator[UserService]:
-    """The user service over the database of this command line."""
-    settings = settings_of(context)
-    # The default domain says nothing about what a server with other options serves.
-    domains = settings.domain if "domain" in settings.model_fields_set else None
-    with opened(settings) as database:
+def service(
+    context: click.Context, domains: Collection[str] | None = None, *, create: bool = False
+) -> Iterator[UserService]:
+    """The user service over the database of this command line; `create`: which is made if there is none."""
+    with opened(settings_of(context), create=create) as database:
         from presence.storage.users import SqlUserRepository
 
         yield UserService(SqlUserRepository(database), domains)
+
+
+def known_domains(settings: Settings) -> tuple[str, ...] | None:
+    """The domains of the server that runs on this data folder, else those of the settings; None: unknown.
+
+    The default domain says nothing about what a server with other options serves.
+    """
+    run = RunFile.read(settings.state_file)
+    if run is not None and run.domains and ask(run) is not None:
+        return run.domains
+    return settings.domain if "domain" in settings.model_fields_set else None
+
+
+def warn_of(addresses: Iterable[str], settings: Settings) -> None:
+    """Say which domains have to be served for users who were added where nobody knows the domains."""
+    domains = {address.rpartition("@")[2] for address in addresses}
+    for domain in sorted(domains.difference(settings.domain)):
+        click.echo(
+            f"presentity: warning: the server must serve {domain} for them (option --domain {domain})",
+            err=True,
+        )
 
 
 def password_options(command: Any) -> Any:
@@ -77,9 +102,13 @@ def add(
 ) -> None:
     """Add a user."""
     secret = chosen_password(password, password_stdin)
-    with service(context) as users:
+    settings = settings_of(context)
+    domains = known_domains(settings)
+    with service(context, domains, create=True) as users:
         added = users.add(address, secret, display_name, aliases)
     click.echo(f"added {added.name}")
+    if domains is None:
+        warn_of((shown(it) for it in (added.aor, *added.aliases)), settings)
 
 
 @user.command("list")
@@ -135,12 +164,17 @@ def import_users(context: click.Context, file: str) -> int:
     A bad row is reported with its line number and the rest is imported; the exit status is 1 then.
     """
     rows, refused = read_rows(Path(file))
-    with service(context) as users, tqdm(
+    settings = settings_of(context)
+    domains = known_domains(settings)
+    with service(context, domains, create=True) as users, tqdm(
         total=len(rows), unit=" users", desc="import", mininterval=0.1 if sys.stderr.isatty() else 60
     ) as bar:  # fmt: skip
         report = users.import_rows(rows, bar.update)
     errors = sorted([*refused, *report.errors])
     for line, reason in errors:
         click.echo(f"{file}:{line}: {reason}", err=True)
+    if domains is None:
+        lines = {line for line, _ in errors}
+        warn_of((canonical_aor(row.aor) for row in rows if row.line not in lines), settings)
     click.echo(f"imported {report.imported} users" + (f", refused {len(errors)} rows" if errors else ""))
     return 1 if errors else 0

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 import migrations
 from presence.storage.database import Database, open_database
-from presence.storage.engine import is_sqlite
+from presence.storage.engine import is_sqlite, normalise
 from presence.storage.errors import DatabaseNotMigrated, DatabaseTooNew
 
 # Any number will do as long as nobody else takes it: "PRES" and a running number (2 is the outbox).
@@ -41,6 +41,25 @@ def upgrade(url: str) -> None:
             config = _config()
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+    finally:
+        database.close()
+
+
+def exists(url: str) -> bool:
+    """Whether there is a database of a presentity, of any revision; nothing is created by looking.
+
+    Raises DatabaseUnsupported, DatabaseUnavailable.
+    """
+    parsed = normalise(url)
+    if is_sqlite(parsed):
+        file = Path(parsed.database or "")
+        # To open an empty one is to write to it.
+        if not file.is_file() or not file.stat().st_size:
+            return False
+    database = open_database(url)
+    try:
+        with database.reading() as connection:
+            return _revision(connection) is not None
     finally:
         database.close()
 

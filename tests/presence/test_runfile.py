@@ -10,7 +10,7 @@ import pytest
 from presence.runfile import RunFile, claim
 from presence.settings import StartError
 
-RUN = RunFile(123, "0.0.0.0", 8080, ("udp 0.0.0.0:5060",), 1000.5)
+RUN = RunFile(123, "0.0.0.0", 8080, ("udp 0.0.0.0:5060",), 1000.5, ("example.com", "example.org"))
 
 
 def test_what_is_written_is_read_again_and_only_the_owner_can(tmp_path):
@@ -31,7 +31,7 @@ def test_a_clean_stop_removes_it_but_never_the_note_of_another(tmp_path):
     RUN.remove(file)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"pid": 1}', '{"listeners": 5}', "\0"])
+@pytest.mark.parametrize("text", ["", "{", "[]", "5", '{"pid": 1}', '{"listeners": 5}', "\0"])
 def test_a_file_with_nothing_of_use_counts_as_none(tmp_path, text):
     file = tmp_path / "server.json"
     file.write_text(text)

@@ -28,6 +28,8 @@ def served(monkeypatch):
     monkeypatch.setitem(sys.modules, "presence.server", server)
     monkeypatch.setattr("presence.observe.logs.setup_logging", lambda *_: None)
     monkeypatch.setattr("presence.observe.logs.route_twisted", lambda: None)
+    # The tests go on after it.
+    monkeypatch.setattr("presence.cli.serve.end_at_once", lambda: None)
     return started
 
 
@@ -87,12 +89,42 @@ def test_the_default_domain_is_pointed_out(served, capsys):
         (["serve", "--set", "x=1"], "presentity: Invalid value for '--set': 'x=1' is not KEY=VALUE"),
         (["serve", "--set", "t1=x"], "presentity: option --set t1: 'x' is not a number"),
         (["user", "list", "--database", "mysql://x"], "presentity: option --database: not sqlite:///FILE or"),
-        (["user", "list", "--data", "/proc/none"], "presentity: database sqlite:////proc/none/"),
+        (["user", "list", "--data", "/proc/none"], "presentity: no database at /proc/none/presentity.db"),
+        (
+            ["user", "add", "a@b.example", "--password", "x", "--data", "/proc/none"],
+            "presentity: database sqlite:////proc/none/presentity.db: ",
+        ),
     ],
 )  # fmt: skip
 def test_what_cannot_begin_is_one_line_and_exit_2(served, capsys, arguments, line):
     assert complaint(capsys, *arguments).startswith(line)
     assert served == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["user", "list"],
+        ["user", "delete", "a@b.example"],
+        ["user", "passwd", "a@b.example", "--password", "x"],
+        ["status"],
+        ["status", "--json"],
+        ["rules", "list"],
+        ["contacts", "list", "a@b.example"],
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("there", ["nothing", "an empty file"])
+def test_what_only_reads_or_changes_creates_no_database(capsys, tmp_path, arguments, there):
+    file = tmp_path / "data" / "presentity.db"
+    if there == "an empty file":
+        file.parent.mkdir()
+        file.touch()
+    assert complaint(capsys, *arguments) == f"presentity: no database at {file}"
+    assert [it.name for it in tmp_path.rglob("*.db*")] == (["presentity.db"] if there != "nothing" else [])
+    assert (tmp_path / "data").exists() == (there != "nothing")
+    if there != "nothing":
+        assert file.stat().st_size == 0
 
 
 def test_what_the_server_cannot_start_for_is_one_line_and_exit_2(served, capsys, monkeypatch):

@@ -57,7 +57,13 @@ def test_without_a_server_the_counts_of_the_database_are_shown(tmp_path, capsys)
     ]  # fmt: skip
 
 
-def test_with_a_server_its_live_figures_are_shown_too(tmp_path, capsys, answering):
+@pytest.fixture
+def database(tmp_path, capsys):
+    run(["user", "add", "alice@localhost", "--password", "p", "--data", str(tmp_path)])
+    capsys.readouterr()
+
+
+def test_with_a_server_its_live_figures_are_shown_too(tmp_path, capsys, answering, database):
     note(answering).write(tmp_path / "server.json")
     assert run(["status", "--data", str(tmp_path)]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -68,7 +74,7 @@ def test_with_a_server_its_live_figures_are_shown_too(tmp_path, capsys, answerin
     assert lines[-1] == "requests REGISTER: 200 3, 401 1"
 
 
-def test_json_is_one_object_with_the_same_keys_either_way(tmp_path, capsys, answering):
+def test_json_is_one_object_with_the_same_keys_either_way(tmp_path, capsys, answering, database):
     run(["status", "--json", "--data", str(tmp_path)])
     note(answering).write(tmp_path / "server.json")
     run(["status", "--json", "--data", str(tmp_path)])

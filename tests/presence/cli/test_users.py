@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
+from pathlib import Path
 
 import pytest
 
 from presence.cli import run
+from presence.runfile import RunFile
 from presence.settings import Settings
 
 
@@ -38,7 +41,10 @@ def test_a_user_is_added_listed_and_deleted(terminal):
     added = terminal(
         "user", "add", "alice@example.com", "--password", "p", "--display-name", "Alice A", "--alias", "al"
     )
-    assert added == ("added alice@example.com\n", "")
+    assert added == (
+        "added alice@example.com\n",
+        "presentity: warning: the server must serve example.com for them (option --domain example.com)\n",
+    )
     assert terminal("user", "list")[0] == "alice@example.com\tAlice A\tal@example.com\n"
     assert terminal("user", "delete", "alice@example.com") == ("deleted alice@example.com\n", "")
     assert terminal("user", "list") == ("", "")
@@ -70,6 +76,7 @@ def test_a_password_is_needed_and_only_one(terminal, options, status, line):
 @pytest.mark.parametrize("command", [("passwd", "--password", "x"), ("delete",)])
 def test_a_user_who_does_not_exist_is_one_line_and_exit_1(terminal, command):
     name, *options = command
+    terminal("user", "add", "alice@example.com", "--password", "p")
     out, err = terminal("user", name, "bob@example.com", *options, status=1)
     assert (out, err) == ("", "presentity: there is no user bob@example.com\n")
 
@@ -84,7 +91,56 @@ def test_a_domain_is_checked_only_where_the_domains_are_known(terminal, monkeypa
     monkeypatch.setenv("PRESENTITY_DOMAIN", "example.com")
     _, err = terminal("user", "add", "alice@example.org", "--password", "p", status=1)
     assert "example.org is not served here" in err
-    terminal("user", "add", "alice@example.com", "--password", "p")
+    assert terminal("user", "add", "alice@example.com", "--password", "p")[1] == ""
+
+
+class Running:
+    """What `status` would ask, as long as it is there."""
+
+    def __init__(self, monkeypatch, *domains: str) -> None:
+        Path("data").mkdir(exist_ok=True)
+        self.note = RunFile(os.getpid(), "127.0.0.1", 8080, (), 1000.0, domains)
+        self.note.write(Path("data/server.json"))
+        self.answers = True
+        monkeypatch.setattr("presence.cli.users.ask", lambda run: {"pid": run.pid} if self.answers else None)
+
+
+def test_a_user_whom_the_running_server_would_not_serve_is_refused(terminal, monkeypatch):
+    Running(monkeypatch, "example.com", "example.net")
+    refused = terminal("user", "add", "dave@other.org", "--password", "p", status=1)
+    assert refused == (
+        "",
+        "presentity: domain other.org is not served here (served: example.com, example.net)\n",
+    )
+    assert terminal("user", "add", "dave@example.net", "--password", "p") == ("added dave@example.net\n", "")
+
+
+def test_the_note_of_a_server_that_is_gone_refuses_nobody_but_there_is_a_warning(terminal, monkeypatch):
+    Running(monkeypatch, "example.com").answers = False
+    out, err = terminal("user", "add", "dave@other.org", "--password", "p", "--alias", "d@more.org")
+    assert out == "added dave@other.org\n"
+    assert err.splitlines() == [
+        "presentity: warning: the server must serve more.org for them (option --domain more.org)",
+        "presentity: warning: the server must serve other.org for them (option --domain other.org)",
+    ]
+
+
+def test_a_user_of_the_domain_that_is_served_by_default_needs_no_warning(terminal):
+    assert terminal("user", "add", "dave@localhost", "--password", "p")[1] == ""
+
+
+def test_an_import_is_held_to_the_domains_too(terminal, monkeypatch):
+    Path("users.csv").write_text("alice@example.com,p\ndave@other.org,p\nerin@other.org,p\nnobody,p\n")
+    _, err = terminal("user", "import", "users.csv", status=1)
+    assert [line for line in err.replace("\r", "\n").splitlines() if "warning" in line] == [
+        "presentity: warning: the server must serve example.com for them (option --domain example.com)",
+        "presentity: warning: the server must serve other.org for them (option --domain other.org)",
+    ]
+    Running(monkeypatch, "example.com")
+    Path("users.csv").write_text("bob@example.com,p\nfred@other.org,p\n")
+    out, err = terminal("user", "import", "users.csv", status=1)
+    assert out == "imported 1 users, refused 1 rows\n"
+    assert "users.csv:2: domain other.org is not served here (served: example.com)" in err
 
 
 # --- import ------------------------------------------------------------------------------------------
