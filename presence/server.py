@@ -1,8 +1,8 @@
 """A running server: opens what `wiring` builds on, starts it, and ends it without losing anything.
 
 Start: the database is migrated and read, listeners are opened, the state is restored, the journal starts;
-messages are read once the state is there.  End (SIGTERM, SIGINT): new requests are refused, what is under
-way is answered, the journal is flushed, connections are closed.
+messages are read once the state is there.  End (SIGTERM, SIGINT, SIGHUP): new requests are refused, what is
+under way is answered, the journal is flushed, connections are closed.
 """
 
 from __future__ import annotations
@@ -33,13 +33,16 @@ from presence.observe.looplag import LoopLag
 from presence.observe.metrics import Live, Metrics
 from presence.observe.status import status_document
 from presence.observe.trace import sip_trace
+from presence.provisioning.errors import ProvisioningError
 from presence.runfile import RunFile, claim
 from presence.settings import Settings, StartError
+from presence.signals import on_end
 from presence.storage.database import Database, open_database
 from presence.storage.errors import DatabaseError
 from presence.storage.journal.client import JournalClient, JournalSettings
 from presence.storage.migrate import upgrade
 from presence.storage.outbox import FollowerSettings, OutboxFollower
+from presence.storage.seats import Held, claim_database
 from presence.wiring import build
 from sip.errors import SipError
 from sip.message import Request
@@ -53,12 +56,14 @@ log = logging.getLogger(__name__)
 
 SECRET_FILE = "secret"
 SECRET_BYTES = 32
+CLAIM_PATIENCE = 10.0
+"""Seconds to wait for what an earlier server left behind to be stored: its writer's longest time."""
 SETTLE_EVERY = 0.05
 """Seconds between two looks at whether everything is answered, at the end."""
 
 
 def run(settings: Settings, emit: Callable[[str], None] | None = None) -> int:
-    """Run a server until SIGTERM or SIGINT; returns the exit status.
+    """Run a server until SIGTERM, SIGINT or SIGHUP; returns the exit status.
 
     `emit` prints a line for the operator: one a listener, then `ready`.
 
@@ -72,6 +77,10 @@ def run(settings: Settings, emit: Callable[[str], None] | None = None) -> int:
     loop.seconds = time.monotonic
     server = Server(settings, loop, emit or _print)
     server.prepare()
+    end = _once(lambda: loop.callFromThread(loop.stop))
+    on_end(end)
+    # Once more, for the reactor puts its own in place of some when it starts.
+    loop.callWhenRunning(lambda: on_end(end))
     loop.callWhenRunning(server.start)
     loop.addSystemEventTrigger("before", "shutdown", server.stop)
     loop.run()
@@ -91,9 +100,11 @@ class Server:
         self._emit = emit
         self._started = time.time()
         self._stopping = False
+        self._starting: Deferred[None] | None = None
         self._running: _Parts | None = None
         self._secret = b""
         self._claim = -1
+        self._seat: Held
         self._database: Database
 
     # -- before the reactor runs --------------------------------------------------------------------------
@@ -108,21 +119,23 @@ class Server:
         try:
             self._claim = claim(settings.data)
             self._secret = _secret(settings.data / SECRET_FILE)
-            upgrade(settings.database_url)
             self._database = open_database(settings.database_url)
+            self._seat = claim_database(self._database, CLAIM_PATIENCE)
+            upgrade(settings.database_url)
             if settings.demo:
                 for line in create_demo_users(self._database, settings.domain[0], settings.data):
                     self._emit(line)
         except OSError as error:
             raise StartError(f"cannot use the data folder {settings.data}: {error.strerror}") from None
-        except DatabaseError as error:
+        except (DatabaseError, ProvisioningError) as error:
             raise StartError(str(error)) from None
 
     # -- start --------------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Open listeners, restore, start the journal, say `ready`."""
-        Deferred.fromCoroutine(self._start()).addErrback(self._failed)
+        self._starting = Deferred.fromCoroutine(self._start())
+        self._starting.addErrback(self._failed)
 
     async def _start(self) -> None:
         parts = self._running = _Parts(self._settings, self._reactor, self._secret)
@@ -192,9 +205,13 @@ class Server:
             http_port=parts.http_port,
             listeners=tuple(line.removeprefix("listening ") for line in parts.lines),
             started=self._started,
+            domains=self._settings.domain,
         )
 
     def _failed(self, failure: Failure) -> None:
+        if self._stopping:
+            # Somebody ended it before it was ready.
+            return
         if isinstance(failure.value, StartError):
             self.fault = failure.value
         elif failure.check(ListenError, JournalError, DatabaseError):
@@ -224,6 +241,8 @@ class Server:
 
     async def _stop(self) -> None:
         self._stopping = True
+        if self._starting is not None:
+            self._starting.cancel()
         parts = self._running
         if parts is not None:
             if parts.run_file is not None:
@@ -232,6 +251,7 @@ class Server:
             if parts.run_file is not None:
                 parts.run_file.remove(self._settings.state_file)
                 log.info("server.stopped")
+        self._seat.release()
         self._database.close()
         os.close(self._claim)
 
@@ -338,6 +358,17 @@ class _Parts:
     def _broken(self, partial: Request | None, error: SipError, flow: Flow) -> None:
         self._driver.look()
         self.house.core.refuse(partial, error, flow)
+
+
+def _once(call: Callable[[], object]) -> Callable[[], None]:
+    """A function that calls `call` the first time only."""
+    calls = iter((call,))
+
+    def first() -> None:
+        for it in calls:
+            it()
+
+    return first
 
 
 def _print(line: str) -> None:

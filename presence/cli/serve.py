@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from presence.cli.options import assignments, setting, settings_of, where
+from presence.signals import end_at_once
 
 
 @click.command()
@@ -22,10 +23,11 @@ from presence.cli.options import assignments, setting, settings_of, where
 @assignments
 @click.pass_context
 def serve(context: click.Context) -> int:
-    """Run the server until SIGTERM or SIGINT.
+    """Run the server until SIGTERM, SIGINT or SIGHUP.
 
     Prints one line a listener and then "ready". The database is made and migrated as needed.
     """
+    end_at_once()
     settings = settings_of(context)
     if settings.hint:
         click.echo(f"presentity: {settings.hint}", err=True)

@@ -17,6 +17,10 @@ class DatabaseUnsupported(DatabaseError):
     """The URL names a database that Presentity does not work with."""
 
 
+class DatabaseTaken(DatabaseError):
+    """Another server works with it."""
+
+
 class DatabaseTooNew(DatabaseError):
     """A later presentity has migrated it already."""
 

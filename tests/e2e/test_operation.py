@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import sqlite3
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.conftest import StartServer
-from tests.support.server import Server
+from tests.support.server import Server, clean_environment, command, free_port, postgres_database
 from tests.support.sipclient import SipClient
 
 USERS = ("alice@example.com", "bob@example.com")
@@ -69,14 +71,10 @@ def test_the_journal_may_be_killed(start_server: StartServer) -> None:
     server = start_server(*USERS)
     with phone(server, "alice") as alice:
         alice.register()
-        for writer in children(server.process.pid):
+        for writer in server.children():
             os.kill(writer, signal.SIGKILL)
         alice.register()
         server.wait_until(lambda: server.get("/healthz")[0] == 200)
-
-
-def children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def test_users_that_are_imported_while_the_server_runs_can_sign_on(server: Server, tmp_path: Path) -> None:
@@ -124,3 +122,91 @@ def test_a_phone_on_tcp_that_comes_back_after_a_restart_is_told_there(start_serv
         alice.reconnect()
         alice.register()
         seen.notify(timeout=5, what="after the restart")
+
+
+def serving(*options: str) -> subprocess.Popen[str]:
+    """A server that nobody waits for."""
+    http = f"127.0.0.1:{free_port()}"
+    return subprocess.Popen(
+        command("serve", "--domain", "example.com", "--listen", "udp:127.0.0.1:0", "--http", http, *options),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=clean_environment(),
+    )
+
+
+def until(condition, seconds: float = 20.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def test_a_database_has_one_server_whatever_data_folders_are_named(
+    start_server: StartServer, tmp_path: Path, kind: str
+) -> None:
+    def second(url: str) -> None:
+        first = start_server(database=url)
+        other = serving("--data", str(tmp_path / "another"), "--database", url)
+        printed, _ = other.communicate(timeout=30)
+        complaints = [line for line in printed.splitlines() if line.startswith("presentity: ")]
+        assert len(complaints) == 1, printed
+        assert complaints[0].startswith("presentity: another server uses the database ")
+        assert other.returncode == 2
+        assert first.get("/healthz")[0] == 200
+        assert first.stop() == 0
+
+    if kind == "sqlite":
+        second(f"sqlite:///{tmp_path}/shared.db")
+        return
+    try:
+        with postgres_database() as url:
+            second(url)
+    except LookupError as error:
+        pytest.skip(str(error))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_while_a_server_prepares_is_an_orderly_end(tmp_path: Path, number: signal.Signals) -> None:
+    # What it waits for: somebody has its seat.
+    with (tmp_path / "presentity.db-server").open("w") as seat:
+        fcntl.flock(seat, fcntl.LOCK_EX)
+        server = serving("--data", str(tmp_path))
+        until((tmp_path / "presentity.db").exists)
+        time.sleep(0.3)
+        server.send_signal(number)
+        printed, _ = server.communicate(timeout=5)
+    assert (server.returncode, "Traceback" in printed, "ready" in printed) == (0, False, False), printed
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_between_the_listeners_and_ready_is_an_orderly_end(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    # What it waits for: its writer, which stands still.
+    server = serving("--data", str(tmp_path))
+    children = Path(f"/proc/{server.pid}/task/{server.pid}/children")
+    until(lambda: bool(children.read_text().split()))
+    os.kill(int(children.read_text().split()[0]), signal.SIGSTOP)
+    time.sleep(0.3)
+    server.send_signal(number)
+    printed, _ = server.communicate(timeout=15)
+    assert (server.returncode, "Traceback" in printed, "ready" in printed) == (0, False, False), printed
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_the_other_signals_end_a_running_server_as_sigterm_does(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    server = serving("--data", str(tmp_path))
+    until((tmp_path / "server.json").exists)
+    server.send_signal(number)
+    server.send_signal(number)
+    printed, _ = server.communicate(timeout=15)
+    assert (server.returncode, "Traceback" in printed, "server.stopped" in printed) == (0, False, True), (
+        printed
+    )
+    assert not (tmp_path / "server.json").exists()

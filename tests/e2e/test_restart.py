@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import threading
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -25,6 +30,7 @@ NAMES = (
     "busy",
     "hub",
     "mobile",
+    "orphan",
 )
 
 
@@ -205,3 +211,51 @@ def test_a_server_killed_alone_leaves_nothing_in_the_way_of_the_next(
     server.kill9_main_only()
     server.start()
     assert phone.host_port in phone.register(contact="").need("Contact")
+
+
+def test_a_kill_of_all_leaves_no_process_that_could_still_write_and_nothing_answered_is_lost(
+    server: Server, client: _Clients
+) -> None:
+    phone = client("hub")
+    writers = server.children()
+    assert writers
+    phone.register(expires=900)
+    server.kill9()
+    assert [pid for pid in writers if alive(pid)] == []
+    server.start()
+    assert 800 < int(parameter(phone.register(contact="").need("Contact"), "expires") or 0) <= 900
+
+
+def test_what_the_writer_of_a_killed_server_received_is_stored_before_the_next_server_reads(
+    server: Server, client: _Clients
+) -> None:
+    phone = client("orphan")
+    request = phone.request(
+        "REGISTER", f"sip:{phone.domain}", to=f"<{phone.uri}>", headers=[("Contact", phone.contact)]
+    )
+    challenged = phone.exchange(request)
+    (writer,) = server.children()
+    os.kill(writer, signal.SIGSTOP)
+    try:
+        phone.send(phone.authorized(request, challenged))
+        time.sleep(0.5)  # the writer has it in its socket, and sleeps
+        server.kill9_main_only()
+        assert alive(writer)
+        mark = len(server.output)
+        starting = threading.Thread(target=server.start)
+        starting.start()
+        time.sleep(2.5)
+        assert not any(line.startswith(("listening", "ready")) for line in server.output[mark:])
+    finally:
+        os.kill(writer, signal.SIGCONT)
+    starting.join(30)
+    assert server.process.poll() is None, server.told()
+    assert phone.host_port in phone.register(contact="").need("Contact")
+
+
+def alive(pid: int) -> bool:
+    """Whether it runs or stands still, neither gone nor waiting to be buried."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False

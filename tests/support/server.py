@@ -197,10 +197,23 @@ class Server:
             self.kill9()
             raise ServerFailure(self.told(f"the server did not end within {timeout} s")) from None
 
+    def children(self) -> list[int]:
+        """The processes that it started: its journal writer, which has a process group of its own."""
+        main = self.process.pid
+        try:
+            return [int(it) for it in Path(f"/proc/{main}/task/{main}/children").read_text().split()]
+        except FileNotFoundError:
+            return []
+
     def kill9(self) -> None:
         """SIGKILL to the process and to every process that it started (its journal writer), all at once."""
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
+            # Standing still it starts no other one.
+            self.process.send_signal(signal.SIGSTOP)
+        for pid in self.children():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.kill()
         self.process.wait(STOP)
 
     def kill9_main_only(self) -> None:

@@ -1,5 +1,7 @@
 """The journal's writer process: takes batches from its socket, commits each as one transaction, answers.
 
+It has the writer's seat of the database (`presence.storage.seats`) from before its first answer to its end.
+
 Started by `process` as `python -m presence.storage.journal.writer FD`.  It ends when the other end of its
 socket is closed, after everything that was received completely is committed; signals of the terminal or of a
 service manager are for the server, which ends it.
@@ -19,10 +21,11 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from presence.storage.database import Database
-from presence.storage.engine import WRITE, normalise
+from presence.storage.engine import WRITE, is_sqlite, normalise
 from presence.storage.errors import DatabaseError, one_line
 from presence.storage.journal.batch import RecordError, Statements, checked
 from presence.storage.journal.frames import Answer, PlainWrite, Unpacker, pack
+from presence.storage.seats import Held, Seat, seat_connection, take
 
 # PostgreSQL's classes of errors (SQLSTATE) that tell of the data or the statement, not of the server:
 # unsupported, data, integrity, syntax or access, limits ("index row size exceeds maximum").
@@ -43,12 +46,17 @@ def is_database_failure(error: DBAPIError) -> bool:
 
 
 class Writer:
-    """One connection to the database, kept as long as it works."""
+    """One connection to the database, kept as long as it works; with it the writer's seat.
 
-    __slots__ = ("_connection", "_database", "_statements")
+    `patience`: seconds to wait for a writer before this one to be gone.
+    """
 
-    def __init__(self, database: Database) -> None:
+    __slots__ = ("_connection", "_database", "_patience", "_seat", "_statements")
+
+    def __init__(self, database: Database, patience: float = 0.0) -> None:
         self._database = database
+        self._patience = patience
+        self._seat: Held | None = None
         self._connection: Connection | None = None
         self._statements: Statements | None = None
 
@@ -119,9 +127,22 @@ class Writer:
         connection, statements = self._connection, self._statements
         if connection is None or statements is None:
             connection = self._database.engine.connect().execution_options(**{WRITE: True})
+            try:
+                self._sit_down(connection)
+            except BaseException:
+                connection.invalidate()
+                connection.close()
+                raise
             statements = Statements(connection.dialect)
             self._connection, self._statements = connection, statements
         return connection, statements
+
+    def _sit_down(self, connection: Connection) -> None:
+        if not is_sqlite(self._database.url):
+            seat_connection(self._database, connection, Seat.WRITER, self._patience)
+        elif self._seat is None:
+            # Kept over connections that failed, which hold nothing here.
+            self._seat = take(self._database, Seat.WRITER, self._patience)
 
     def _disconnect(self) -> None:
         if self._connection is not None:
@@ -132,8 +153,10 @@ class Writer:
             self._connection = None
 
     def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
+        self._disconnect()
+        if self._seat is not None:
+            self._seat.release()
+            self._seat = None
         self._database.close()
 
 
@@ -176,7 +199,8 @@ def serve(connection: socket.socket) -> None:
         return
     writer: Writer | None = None
     try:
-        writer = Writer(Database(normalise(settings["url"]), lock_timeout=settings["lock_timeout"]))
+        patience = settings["lock_timeout"]
+        writer = Writer(Database(normalise(settings["url"]), lock_timeout=patience), patience)
         failure = _failure(writer.check)
         _answer(connection, (0, failure, None, 0.0))
         for number, writes in received:
