@@ -1,19 +1,16 @@
-"""One list subscription: its members judged one by one, and one NOTIFY for what has changed of them all.
-
-To the package of the members each of them is a subscription of its own (a virtual one, RFC 4662 §4), by the
-watcher of the list: the same rules, views and filters hold as if he had subscribed to them one by one.
-"""
+"""One list subscription: its members judged one by one, and one NOTIFY for what has changed of them all."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING
 
 from presence.lists.body import Brought, read_body, write_body
-from presence.lists.model import NORESOURCE, REJECTED, Member, ResourceList
-from presence.lists.view import ACTIVE, PENDING, TERMINATED, ListNotification, ListView
-from sip.errors import Forbidden, SipError, UnsupportedMediaType
+from presence.lists.members import VirtualSubscription
+from presence.lists.model import Member, ResourceList
+from presence.lists.view import ListNotification, ListView
+from sip.errors import SipError, UnsupportedMediaType
 from sip.message import Request
 from sip.timers import Timer
 from sip.usage.notifier import Body, EventPackage, Notification, SubscriptionView, View
@@ -21,80 +18,6 @@ from sip.usage.notifier.lists import REQUIRE_EVENTLIST, body_type
 
 if TYPE_CHECKING:
     from presence.lists.service import ListPackage, ListService
-
-GIVEUP: Final = "giveup"
-"""What was asked for cannot be done for this member (RFC 6665 §4.1.3)."""
-
-
-class _State(NamedTuple):
-    state: str
-    reason: str | None = None
-    body: Body | None = None
-
-    @property
-    def etag(self) -> str:
-        return f"{self.state} {self.reason or ''} {self.body.etag if self.body is not None else ''}"
-
-
-_UNKNOWN: Final = _State("")
-_PENDING: Final = _State(PENDING)
-_REJECTED: Final = _State(TERMINATED, REJECTED)
-_NORESOURCE: Final = _State(TERMINATED, NORESOURCE)
-_GIVEUP: Final = _State(TERMINATED, GIVEUP)
-
-
-class VirtualSubscription:
-    """The subscription to one member, as the package of the members sees it."""
-
-    __slots__ = ("_list", "aor", "shown", "version", "view")
-
-    def __init__(self, of: ListSubscriptionView, aor: str) -> None:
-        self._list = of
-        self.aor = aor
-        self.version = 0
-        self.view: View | None = None
-        """What the watcher sees of him; None as long as he may not."""
-        self.shown = _UNKNOWN
-
-    @property
-    def id(self) -> str:
-        return f"{self._list.subscription.id}:{self.aor}"
-
-    @property
-    def package(self) -> str:
-        return self._list.package
-
-    @property
-    def watcher(self) -> str:
-        return self._list.subscription.watcher
-
-    @property
-    def content_type(self) -> str:
-        return self._list.inner.content_types[0]
-
-    @property
-    def accept(self) -> tuple[str, ...]:
-        # Whole documents only: a part would need a version that outlives a restart, for each member.
-        return (self.content_type,)
-
-    @property
-    def filter_type(self) -> str:
-        return self._list.brought.filter_type
-
-    @property
-    def filter_body(self) -> bytes:
-        return self._list.brought.filter_body
-
-    def keep_filter(self, content_type: str, body: bytes) -> None:
-        self._list.keep_filter(content_type, body)
-
-    def notify(self) -> None:
-        self._list.changed(self.aor)
-
-    def close(self) -> None:
-        if self.view is not None:
-            self.view.close()
-            self.view = None
 
 
 class ListSubscriptionView:
@@ -262,38 +185,15 @@ class ListSubscriptionView:
 
     def _judge(self, member: VirtualSubscription, now_wall: float, *, full: bool) -> None:
         """What the watcher sees of a member now."""
-        found = member.shown = self._state(member, now_wall, full=full)
-        if found.state != ACTIVE:
-            member.close()
-            self._list.changed(member.aor, found.state, reason=found.reason)
-        elif found.body is not None:
-            self._list.changed(member.aor, ACTIVE, found.body.data, content_type=found.body.content_type)
-
-    def _state(self, member: VirtualSubscription, now_wall: float, *, full: bool) -> _State:
-        if self._service.users.resolve(member.aor) is None:
-            # Of nobody here, and of members elsewhere, no state can be had.
-            return _NORESOURCE
-        try:
-            if self.inner.authorize(member.watcher, member.aor) == "pending":
-                return _PENDING
-        except Forbidden:
-            return _REJECTED
-        try:
-            view = member.view
-            if view is None:
-                view = member.view = self.inner.open(member)
-            known = member.shown.state == ACTIVE
-            told = view.render(now_wall, full=full or not known)
-        except SipError:
-            return _GIVEUP
-        if told is None and known:
-            # Nothing that his filter wants.
-            return member.shown
-        if told is None or told.body is None:
-            # Active is who has a document (§5.5).
-            return _PENDING
-        self._rendered.append(view)
-        return _State(ACTIVE, None, told.body)
+        is_user = self._service.users.resolve(member.aor) is not None
+        view = member.look(now_wall, full=full, is_user=is_user)
+        if view is not None:
+            self._rendered.append(view)
+        state, reason, body = member.shown
+        if body is None:
+            self._list.changed(member.aor, state, reason=reason)
+        else:
+            self._list.changed(member.aor, state, body.data, content_type=body.content_type)
 
     def _refilter(self, request: Request) -> Callable[[], None]:
         undo: list[Callable[[], None]] = []
