@@ -1,4 +1,4 @@
-"""The HTTP side: `/healthz`, `/metrics` and `/status`, on a root that later resources (SOAP) hang on.
+"""The HTTP side: `/healthz`, `/metrics`, `/status`, `/explain`, on a root that others (SOAP) hang more on.
 
 Answers are one line of JSON, faults too; nothing tells which software of which version answers.
 """
@@ -15,6 +15,7 @@ from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request, Site
 
 from presence.observe.metrics import CONTENT_TYPE, Metrics
+from presence.provisioning.errors import ProvisioningError
 
 JSON = b"application/json"
 
@@ -77,6 +78,30 @@ class StatusPage(JsonResource):
         return answer(request, http.OK, self._status())
 
 
+class ExplainPage(JsonResource):
+    """Why a watcher sees what he sees, for `presentity explain`: `?watcher=...&presentity=...`."""
+
+    def __init__(self, explain: Callable[[str, str], Mapping[str, Any]]) -> None:
+        super().__init__()
+        self._explain = explain
+
+    def reply(self, request: Request) -> bytes:
+        """400 for what is no address, 404 for nobody."""
+        given = [request.args.get(name, []) for name in (b"watcher", b"presentity")]
+        if any(len(values) != 1 for values in given):
+            return answer(
+                request, http.BAD_REQUEST, {"error": "say watcher=... and presentity=..., once each"}
+            )
+        watcher, presentity = (values[0].decode("utf-8", "replace") for values in given)
+        try:
+            explanation = self._explain(watcher, presentity)
+        except ProvisioningError as error:
+            return answer(request, http.BAD_REQUEST, {"error": str(error)})
+        except LookupError as error:
+            return answer(request, http.NOT_FOUND, {"error": str(error.args[0])})
+        return answer(request, http.OK, explanation)
+
+
 class MetricsPage(JsonResource):
     """What Prometheus scrapes."""
 
@@ -112,6 +137,7 @@ def make_site(
     status: Callable[[], Mapping[str, Any]],
     metrics: Metrics,
     reactor: IReactorTime | None = None,
+    explain: Callable[[str, str], Mapping[str, Any]] | None = None,
 ) -> Site:
     """The HTTP side of a server; `site.resource` is the root that takes more children.
 
@@ -120,11 +146,15 @@ def make_site(
         status: the figures of `/status`; all of it must fit JSON, and `pid` must be among it.
         metrics: the figures of `/metrics`.
         reactor: whose clock times idle connections; the default one if None.
+        explain: what `/explain` answers for a watcher and a presentity, fit for JSON; raises
+            ProvisioningError or LookupError.
     """
     root = JsonResource()
     root.putChild(b"healthz", Healthz(health))
     root.putChild(b"status", StatusPage(status))
     root.putChild(b"metrics", MetricsPage(metrics))
+    if explain is not None:
+        root.putChild(b"explain", ExplainPage(explain))
     site = Site(root, requestFactory=QuietRequest, timeout=60, reactor=reactor)
     site.displayTracebacks = False
     return site

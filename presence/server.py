@@ -184,7 +184,10 @@ class Server:
             run_file = parts.run_file or self._run_file(parts)
             return status_document(run_file, parts.house.stats, parts.live, time.time())
 
-        site = make_site(self._health, status, metrics, self._reactor)
+        def explain(watcher: str, presentity: str) -> dict[str, Any]:
+            return parts.house.explain(watcher, presentity).as_dict()
+
+        site = make_site(self._health, status, metrics, self._reactor, explain)
         shown = f"[{host}]" if ":" in host else host
         endpoint = (TCP6ServerEndpoint if ":" in host else TCP4ServerEndpoint)(
             self._reactor, port, interface=host

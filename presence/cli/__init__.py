@@ -14,7 +14,7 @@ from typing import NoReturn
 
 import click
 
-from presence.cli import contacts, rules, serve, status, users
+from presence.cli import contacts, explain, rules, serve, status, users
 from presence.cli.options import where
 from presence.provisioning.errors import ProvisioningError
 from presence.settings import StartError
@@ -47,6 +47,7 @@ presentity.add_command(users.user)
 presentity.add_command(rules.rules)
 presentity.add_command(contacts.contacts)
 presentity.add_command(status.status)
+presentity.add_command(explain.explain)
 
 
 def main() -> NoReturn:

@@ -276,7 +276,11 @@ class PresencePackage:
 
     def neutral(self, subscription: SubscriptionView) -> Body:
         """A document that tells nothing (RFC 3856 §6.9)."""
-        return Body(CONTENT_TYPE, render(subscription.aor, neutral(self._settings)))
+        return self.neutral_document(subscription.aor)
+
+    def neutral_document(self, aor: str) -> Body:
+        """The same about `aor`."""
+        return Body(CONTENT_TYPE, render(aor, neutral(self._settings)))
 
     # -- the pipeline ---------------------------------------------------------------------------------
 
@@ -299,6 +303,10 @@ class PresencePackage:
     def known(self, aor: str) -> Sequence[Component]:
         """As `components`, without looking again as long as nothing has changed."""
         return self._components(aor, self._memory(aor))
+
+    def compose(self, components: Sequence[Component], now_wall: float) -> Composed:
+        """The state that `components` tell of at `now_wall` (epoch seconds)."""
+        return compose(components, now_wall, self._settings)
 
     def composed(self, aor: str, now_wall: float) -> Composed:
         """The whole state of `aor` at `now_wall` (epoch seconds), before anybody's view of it."""

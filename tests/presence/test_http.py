@@ -12,6 +12,7 @@ from twisted.internet.threads import deferToThread
 
 from presence.http import make_site
 from presence.observe.metrics import Live, Metrics
+from presence.provisioning.errors import ProvisioningError
 from sip.stats import Stats
 
 
@@ -21,13 +22,22 @@ class Http:
     def __init__(self) -> None:
         self.faults: dict[str, str | None] = {"listeners": None, "journal": None}
         self.status = {"pid": 1, "requests": {}}
-        self.site = make_site(lambda: self.faults, self._status, Metrics(Stats(), Live()))
+        self.site = make_site(
+            lambda: self.faults, self._status, Metrics(Stats(), Live()), explain=self._explain
+        )
         self.port = reactor.listenTCP(0, self.site, interface="127.0.0.1")
 
     def _status(self):
         if self.status is None:
             raise RuntimeError("secret of the inside")
         return self.status
+
+    def _explain(self, watcher, presentity):
+        if "@" not in watcher:
+            raise ProvisioningError(f"{watcher!r} is not a valid address: write name@domain")
+        if presentity != "alice@example.com":
+            raise LookupError(f"no such user: {presentity}")
+        return {"watcher": watcher, "presentity": presentity}
 
     async def ask(self, path: str, method: str = "GET") -> tuple[int, dict[str, str], str]:
         return await deferToThread(self._ask, path, method).addTimeout(5, reactor)
@@ -80,6 +90,26 @@ async def test_metrics_are_in_the_format_of_prometheus(web):
 async def test_status_is_json(web):
     status, _, body = await web.ask("/status")
     assert (status, json.loads(body)) == (200, {"pid": 1, "requests": {}})
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "body"),
+    [
+        ("?watcher=b%40x&presentity=alice@example.com", 200,
+         {"watcher": "b@x", "presentity": "alice@example.com"}),
+        ("?watcher=b@x&presentity=nobody@x", 404, {"error": "no such user: nobody@x"}),
+        ("?watcher=b&presentity=alice@example.com", 400,
+         {"error": "'b' is not a valid address: write name@domain"}),
+        ("?watcher=b@x", 400, {"error": "say watcher=... and presentity=..., once each"}),
+        ("?watcher=b@x&watcher=c@x&presentity=alice@example.com", 400,
+         {"error": "say watcher=... and presentity=..., once each"}),
+    ],
+)  # fmt: skip
+@ensureDeferred
+async def test_explain_takes_a_watcher_and_a_presentity(web, query, status, body):
+    answered, headers, text = await web.ask("/explain" + query)
+    assert (answered, json.loads(text)) == (status, body)
+    assert headers["content-type"] == "application/json"
 
 
 @ensureDeferred
