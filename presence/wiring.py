@@ -7,25 +7,27 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol
 
 from presence.bus import Bus, LocalBus
 from presence.composition.model import PRIORITIES
-from presence.directory import USER_DELETED, Change, Directory, shown
-from presence.explain import Explainer, Explanation
+from presence.directory import USER_DELETED, Change, Directory
 from presence.lists.book import ContactBook
 from presence.lists.directory import ListDirectory
 from presence.lists.naming import ListNames
 from presence.lists.service import ListService
 from presence.messaging import MessageService, MessageSettings
+from presence.packages.around import Surroundings
 from presence.packages.presence import PresencePackage, PresenceSettings
 from presence.packages.presence_policy import PresencePolicy
+from presence.packages.registry import PACKAGES, published
+from presence.packages.waiting import WaitingList
 from presence.policy.book import PolicyBook
 from presence.policy.decide import DefaultHandling
 from presence.policy.sphere import sphere_of
 from presence.policy.stored import PolicyDocument
-from presence.provisioning.addresses import canonical_aor
 from presence.settings import Settings
 from sip import core, sender
 from sip.auth.authenticator import Authenticator, DigestSettings
@@ -42,7 +44,7 @@ from sip.usage.notifier import NotifierSettings, NotifierUsage, Subscription, Su
 from sip.usage.notifier.lists import OPTION_TAGS
 from sip.usage.onward import OnwardToUsers, flow_for, targets
 from sip.usage.proxy import Proxy, ProxySettings
-from sip.usage.publication import PublicationSettings, PublicationUsage
+from sip.usage.publication import Publication, PublicationSettings, PublicationUsage
 from sip.usage.registrar import Registrar, RegistrarSettings
 
 Rows = Iterable[tuple[tuple[Any, ...], tuple[Any, ...]]]
@@ -73,6 +75,7 @@ class House:
     messages: MessageService
     contacts: ContactBook
     lists: ListService
+    waiting: WaitingList
     bus: Bus
     network: Network
     presence: PresencePackage
@@ -88,32 +91,12 @@ class House:
                 self.publications.remove_user(change.key)
                 self.messages.remove_user(change.key)
                 self.notifier.remove_user(change.key)
+                self.waiting.remove_user(change.key)
                 self.presence.forget(change.key)
             self.directory.apply((change,))
             self.lists.apply((change,))
             self.contacts.apply((change,))
             self.policy.book.apply((change,))
-
-    def explain(self, watcher: str, presentity: str) -> Explanation:
-        """Why `watcher` sees of `presentity` what he sees; both as "name@domain" or as URI.
-
-        Raises:
-            ProvisioningError: one of them is no address.
-            LookupError: there is no such presentity here.
-        """
-        given = canonical_aor(presentity)
-        aor = self.directory.resolve(given)
-        if aor is None:
-            raise LookupError(f"no such user: {shown(given)}")
-        who = canonical_aor(watcher)
-        return Explainer(
-            self.presence,
-            self.policy,
-            lambda aor: self.publications.publications("presence", aor),
-            lambda aor: self.notifier.subscriptions("presence", aor),
-            self.timers,
-            self.notifier.wall,
-        ).explain(self.directory.resolve(who) or who, aor)
 
     def restore(
         self,
@@ -129,7 +112,12 @@ class House:
         self.registrar.restore(load("binding"), now=now, wall=wall, flow=self.network.flow)
         self.publications.restore(load("publication"), now=now, wall=wall)
         self.messages.restore(load("message"), now=now, wall=wall)
+        # Before: who has subscribed again waits no more.
+        self.waiting.restore(load("waiting"))
         self.notifier.restore(load("subscription"), flow=self.network.flow, now=now, wall=wall)
+        for package, aor in self.waiting.subjects():
+            # Rules may have changed while the server was down.
+            self.timers.after(0.0, self.notifier.reauthorize, package, aor)
 
 
 def build(
@@ -228,9 +216,37 @@ def build(
         view_of=policy.view_of,
         follows_state=policy.follows_state,
     )
+    waiting = WaitingList(journal, timers, wall, lifetime=settings.waiting_expires)
+
+    # These two are made below.
+    def published_for(name: str, aor: str) -> Sequence[Publication]:
+        return publications.publications(name, aor)
+
+    def watching(name: str, aor: str) -> Sequence[Subscription]:
+        return notifier.subscriptions(name, aor)
+
+    def reauthorize(name: str, aor: str) -> None:
+        notifier.reauthorize(name, aor)
+
+    around = Surroundings(
+        changed=bus.publish,
+        reauthorize=reauthorize,
+        resolve=directory.resolve,
+        timers=timers,
+        waiting=waiting,
+        publications=published_for,
+        subscriptions=watching,
+        bindings=location.of,
+        may_watch=policy.authorize,
+        sees=lambda watcher, aor: policy.decision(watcher, aor).handling == "allow",
+    )
+    beside = [package(around) for package in PACKAGES]
+    can_be_published = published([presence, *beside])
+    accept = tuple(content_type for package in can_be_published for content_type in package.accept)
+    sip_core.settings = replace(sip_core.settings, accept=accept)
     least, default, largest = settings.publication_lifetimes
     publications = PublicationUsage(
-        [presence],
+        can_be_published,
         directory,
         journal,
         timers,
@@ -265,7 +281,7 @@ def build(
     contacts.on_change.append(lists.contacts_changed)
     least, default, largest = settings.subscription_lifetimes
     notifier = NotifierUsage(
-        [presence],
+        [presence, *beside],
         directory,
         journal,
         request_sender,
@@ -343,6 +359,11 @@ def build(
         notifier.changed("presence", aor)
 
     bus.subscribe(PRESENCE_CHANGED, presence_changed)
+    for package in beside:
+        bus.subscribe(package.name, partial(notifier.changed, package.name))
+    registrar.on_change += around.on_registration
+    notifier.on_subscription += around.on_subscription
+    notifier.on_reauthorize += around.on_reauthorize
 
     return House(
         stats=stats,
@@ -356,6 +377,7 @@ def build(
         messages=messages,
         contacts=contacts,
         lists=lists,
+        waiting=waiting,
         bus=bus,
         network=network,
         presence=presence,

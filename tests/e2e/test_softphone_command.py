@@ -75,13 +75,10 @@ def test_two_softphones_in_two_terminals(server: Server) -> None:
     assert r'self busy "in a \"meeting\""' in lines
 
 
-def test_watchers_are_shown_or_it_says_why_not(server: Server) -> None:
+def test_watchers_are_shown(server: Server) -> None:
     _, lines, _ = finish(sign_on(server, "alice", "--buddy", "alice"), "wait 1\nwatchers\n")
     told = [line for line in lines if line.startswith("watcher")]
-    assert told in (
-        ['watchers unavailable "the server does not offer presence.winfo yet"'],
-        ["watchers 1", "watcher alice@example.com active"],
-    ), lines
+    assert told == ["watchers 1", "watcher alice@example.com active"], lines
 
 
 def test_what_cannot_be_understood_is_an_error_line(server: Server) -> None:

@@ -44,7 +44,8 @@ GROUPS = {
     "remove what was never published": r"pjsua2-tls-PUBLISH-nobody-remove",
     "subscribe": r"(?!kamailio|linphone-rls).+-SUBSCRIBE",
     "unsubscribe": r"(?!linphone-rls).+(?<!summary)(?<=SUBSCRIBE)-unsub",
-    "subscribe to what there is not": r".+-SUBSCRIBE-message-summary(-unsub)?",
+    "subscribe to message summary": r".+-SUBSCRIBE-message-summary",
+    "unsubscribe from message summary": r".+-SUBSCRIBE-message-summary-unsub",
     "subscribe to a list": r"linphone-rls-SUBSCRIBE(-unsub)?",
     "message": r".+(?<!-200)-MESSAGE",
     "notification by message": r".+-MESSAGE-(im-iscomposing|imdn)\+xml",
@@ -112,7 +113,8 @@ CHALLENGED = [
     "remove what was never published",
     "subscribe",
     "unsubscribe",
-    "subscribe to what there is not",
+    "subscribe to message summary",
+    "unsubscribe from message summary",
     "message",
     "notification by message",
 ]
@@ -356,10 +358,21 @@ def test_who_leaves_a_subscription_that_is_not_known_is_told_so(stem: str, house
     assert Phone(house, stem).ask(FILES[stem]).status == 481
 
 
-@captured("subscribe to what there is not")
-def test_another_event_is_refused_with_those_there_are(stem: str, house: House) -> None:
-    answer = Phone(house, stem).ask(FILES[stem])
-    assert (answer.status, answer.get("Allow-Events")) == (489, "presence")
+@captured("subscribe to message summary")
+def test_who_asks_for_his_messages_is_told_that_there_are_none(stem: str, house: House) -> None:
+    _, notify = subscribed(stem, house)
+    assert notify.get("Event") == "message-summary"
+    assert notify.get("Content-Type") == "application/simple-message-summary"
+    assert notify.body == b"Messages-Waiting: no\r\n"
+
+
+@captured("unsubscribe from message summary")
+def test_who_asks_no_more_for_his_messages_gets_the_last_notify(stem: str, house: House) -> None:
+    phone, first = subscribed(stem.removesuffix("-unsub"), house)
+    house.respond(first, flow=phone.flow)
+    to = re.sub(r"tag=.*", f"tag={first.from_.tag}", value(FILES[stem], "To") or "")
+    assert phone.ask(with_value(FILES[stem], "To", to)).status == 200
+    assert requests(phone.flow, "NOTIFY")[-1].get("Subscription-State") == "terminated;reason=timeout"
 
 
 LIST = "linphone-rls-SUBSCRIBE"
@@ -558,9 +571,14 @@ def test_options_tells_what_the_server_can_do(house: House) -> None:
     (answer,) = phone.send(FILES[stem])
     assert answer.status == 200
     assert {"REGISTER", "PUBLISH", "SUBSCRIBE", "MESSAGE", "OPTIONS"} <= set(answer.values("Allow"))
-    assert answer.values("Accept") == ["application/pidf+xml"]
+    assert answer.values("Accept") == [
+        "application/pidf+xml",
+        "application/pidf-diff+xml",
+        "application/dialog-info+xml",
+        "application/simple-message-summary",
+    ]
     assert answer.values("Supported") == ["path", "eventlist", "recipient-list-subscribe"]
-    assert answer.values("Allow-Events") == ["presence"]
+    assert answer.values("Allow-Events") == ["presence", "presence.winfo", "dialog", "message-summary", "reg"]
 
 
 def test_a_changed_answer_is_still_the_clients_own() -> None:

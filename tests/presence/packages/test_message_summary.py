@@ -1,0 +1,93 @@
+"""Message waiting (RFC 3842): a mailbox publishes, its owner's phone shows a lamp."""
+
+from __future__ import annotations
+
+import pytest
+
+from presence.documents.message_summary import Counts, MessageSummary
+from presence.packages.message_summary import together
+from tests.presence.packages.watching import ALICE, BOB, Phone, Watching
+
+NAME = "message-summary"
+TYPE = "application/simple-message-summary"
+ONE = b"Messages-Waiting: yes\r\nMessage-Account: sip:alice@vmail.example.com\r\nVoice-Message: 2/8 (0/2)\r\n"
+
+
+@pytest.fixture
+def world() -> Watching:
+    return Watching()
+
+
+@pytest.fixture
+def alice(world: Watching) -> Phone:
+    return world.subscribe(NAME, ALICE, ALICE)
+
+
+def publish(world: Watching, body: bytes, tag: str = "") -> str:
+    answer = world.publish(NAME, ALICE, TYPE, body, tag=tag)
+    assert answer.status == 200
+    return answer.get("SIP-ETag") or ""
+
+
+def bodies(phone: Phone) -> list[bytes]:
+    return [notify.body for notify in phone.heard()]
+
+
+def test_without_a_mailbox_no_message_waits(alice: Phone) -> None:
+    (notify,) = alice.heard()
+    assert (notify.get("Content-Type"), notify.body) == (TYPE, b"Messages-Waiting: no\r\n")
+
+
+def test_what_is_published_is_told_as_a_whole(world: Watching, alice: Phone) -> None:
+    alice.heard()
+    tag = publish(world, ONE)
+    assert bodies(alice) == [ONE]
+    publish(world, b"Messages-Waiting: no\nvoice-message: 0/10\n", tag)
+    assert bodies(alice) == [b"Messages-Waiting: no\r\nvoice-message: 0/10\r\n"]
+
+
+def test_a_mailbox_that_goes_takes_its_messages_along(world: Watching, alice: Phone) -> None:
+    tag = publish(world, ONE)
+    alice.heard()
+    assert world.publish(NAME, ALICE, TYPE, b"", tag=tag, expires=0).status == 200
+    assert bodies(alice) == [b"Messages-Waiting: no\r\n"]
+
+
+def test_a_refresh_of_the_publication_tells_nothing(world: Watching, alice: Phone) -> None:
+    tag = publish(world, ONE)
+    alice.heard()
+    assert world.publish(NAME, ALICE, TYPE, b"", tag=tag).status == 200
+    assert alice.heard() == []
+
+
+def test_headers_of_single_messages_are_not_passed_on(world: Watching, alice: Phone) -> None:
+    publish(world, ONE + b"\r\nTo: <alice@atlanta.example.com>\r\nSubject: call me back!\r\n")
+    assert bodies(alice) == [b"Messages-Waiting: no\r\n", ONE]
+
+
+def test_nobody_else_may_watch(world: Watching) -> None:
+    answer = world.subscribe(NAME, ALICE, BOB).answer
+    assert (answer.status, answer.reason) == (403, "Only the user himself may watch this")
+
+
+def test_what_is_no_summary_is_refused(world: Watching) -> None:
+    answer = world.publish(NAME, ALICE, TYPE, b"Voice-Message: 1/2\r\n")
+    assert (answer.status, answer.reason) == (400, "message-summary: Messages-Waiting is missing")
+
+
+def test_it_is_there_after_a_restart(world: Watching) -> None:
+    publish(world, ONE)
+    world.restart()
+    assert bodies(world.subscribe(NAME, ALICE, ALICE)) == [ONE]
+
+
+def test_mailboxes_are_added_up() -> None:
+    one = MessageSummary(False, "sip:a@x", (("Voice-Message", Counts(1, 2, (0, 1))),))
+    other = MessageSummary(
+        True, "sip:b@x", (("voice-message", Counts(3, 4)), ("Fax-Message", Counts(2**32 - 1, 0)))
+    )
+    assert together([one, other, other]) == MessageSummary(
+        True,
+        None,
+        (("Voice-Message", Counts(7, 10, (0, 1))), ("Fax-Message", Counts(2**32 - 1, 0))),
+    )
