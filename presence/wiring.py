@@ -13,7 +13,8 @@ from typing import Any, Protocol
 
 from presence.bus import Bus, LocalBus
 from presence.composition.model import PRIORITIES
-from presence.directory import USER_DELETED, Change, Directory
+from presence.directory import USER_DELETED, Change, Directory, shown
+from presence.explain import Explainer, Explanation
 from presence.lists.book import ContactBook
 from presence.lists.directory import ListDirectory
 from presence.lists.naming import ListNames
@@ -28,6 +29,7 @@ from presence.policy.book import PolicyBook
 from presence.policy.decide import DefaultHandling
 from presence.policy.sphere import sphere_of
 from presence.policy.stored import PolicyDocument
+from presence.provisioning.addresses import canonical_aor
 from presence.settings import Settings
 from sip import core, sender
 from sip.auth.authenticator import Authenticator, DigestSettings
@@ -97,6 +99,27 @@ class House:
             self.lists.apply((change,))
             self.contacts.apply((change,))
             self.policy.book.apply((change,))
+
+    def explain(self, watcher: str, presentity: str) -> Explanation:
+        """Why `watcher` sees of `presentity` what he sees; both as "name@domain" or as URI.
+
+        Raises:
+            ProvisioningError: one of them is no address.
+            LookupError: there is no such presentity here.
+        """
+        given = canonical_aor(presentity)
+        aor = self.directory.resolve(given)
+        if aor is None:
+            raise LookupError(f"no such user: {shown(given)}")
+        who = canonical_aor(watcher)
+        return Explainer(
+            self.presence,
+            self.policy,
+            lambda aor: self.publications.publications("presence", aor),
+            lambda aor: self.notifier.subscriptions("presence", aor),
+            self.timers,
+            self.notifier.wall,
+        ).explain(self.directory.resolve(who) or who, aor)
 
     def restore(
         self,
