@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import pytest
 from lxml import etree
@@ -10,6 +11,7 @@ from lxml import etree
 from presence.directory import USER_DELETED, Change
 from presence.documents.pidf_diff import apply_diff
 from presence.packages.presence_view import takes_changes
+from presence.policy.stored import PolicyDocument
 from sip.message import Request
 from tests.presence.house import TRUSTED, House
 from tests.presence.watchers import (
@@ -138,6 +140,15 @@ class TestRules:
         house.after(601)
         bob.news()
         assert bob.state.startswith("terminated")
+
+    def test_rules_that_are_set_while_the_server_is_down_are_applied_at_the_start(self, house: House) -> None:
+        bob, eve = watch(house), watch(house, STRANGER)
+        aside = House()
+        set_rules(aside, rule("foe", BOB, "block"), rule("friend", STRANGER, "allow"))
+        restart(house, aside.parts.policy.book.documents_of(ALICE))
+        house.after(1)
+        assert bob.state == "terminated;reason=rejected"
+        assert (eve.state, is_open(eve.notifies[-1])) == ("active", True)
 
     def test_rules_of_a_user_go_with_him(self, house: House) -> None:
         set_rules(house, rule("foe", BOB, "block"))
@@ -270,6 +281,17 @@ class TestFilters:
         house.after(1)
         assert is_open(bob.notifies[-1])
         assert b"hello" not in bob.notifies[-1].body
+
+    def test_a_filter_that_cannot_be_read_any_more_asks_him_to_subscribe_again(self, house: House) -> None:
+        bob = watch(house, body=BASIC_ALONE)
+        ((key, row),) = ((key, row) for key, row in house.journal.rows.items() if key[0] == "subscription")
+        house.journal.rows[key] = (*row[:20], b"<broken", *row[21:])
+        restart(house)
+        bob.answer()
+        house.settle()
+        assert bob.notifies[-1].get("Subscription-State") == "terminated;reason=deactivated"
+        assert not is_open(bob.notifies[-1])
+        assert len(house.parts.notifier) == 0
 
     def test_a_body_of_another_type_is_415_with_accept(self, house: House) -> None:
         answer = Watcher(house).subscribe("Content-Type: text/plain", body=b"everything")
@@ -446,12 +468,12 @@ def told(house: House, who: str) -> object:
     return subscription.view._told.body
 
 
-def restart(house: House) -> None:
-    """The process ends without a word and another one goes on with what the journal has."""
+def restart(house: House, policies: Sequence[PolicyDocument] = ()) -> None:
+    """The process ends without a word and another one goes on with what the journal and the rules are."""
     house.settle()
     now = house.parts.timers.now
     house.parts = house._build(now)
-    house.parts.restore(house.journal.load, now=now, wall=house.wall())
+    house.parts.restore(house.journal.load, now=now, wall=house.wall(), policies=policies)
     house.settle()
 
 
