@@ -95,6 +95,7 @@ class House:
                 self.notifier.remove_user(change.key)
                 self.waiting.remove_user(change.key)
                 self.presence.forget(change.key)
+                self.policy.forget(change.key)
             self.directory.apply((change,))
             self.lists.apply((change,))
             self.contacts.apply((change,))

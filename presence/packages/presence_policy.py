@@ -7,12 +7,12 @@ the sphere that the presentity publishes.  Whenever one of them may have changed
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 from presence.policy.book import PolicyBook
 from presence.policy.decide import Decision, DefaultHandling, decide
 from presence.policy.identity import domain_of
-from presence.policy.model import Watcher
+from presence.policy.model import Handling, Rule, Watcher
 from presence.policy.view import View
 from sip.errors import Forbidden
 from sip.identity import UserDirectory
@@ -23,6 +23,39 @@ _LONGEST_WAIT: Final = 3600.0
 """Seconds after which a moment is waited for anew: the clock on the wall may have been set meanwhile."""
 _ANONYMOUS: Final = "anonymous.invalid"
 """The domain of those who do not say who they are (RFC 3323 §4.1.1.3)."""
+
+
+_MOST_PRESENTITIES: Final = 100_000
+_MOST_WATCHERS: Final = 10_000
+"""For whom outcomes are kept, of one presentity."""
+
+
+class _Outcome(NamedTuple):
+    """What counts of a decision, without the reasons."""
+
+    handling: Handling
+    view: View
+
+
+class _Known:
+    """The outcomes for the watchers of one presentity, as long as nothing that decides has changed."""
+
+    __slots__ = ("outcomes", "rules", "since", "sphere", "until", "wants_sphere")
+
+    def __init__(
+        self, rules: tuple[Rule, ...], sphere: str | None, since: float, until: float | None
+    ) -> None:
+        self.rules = rules
+        self.wants_sphere = any(rule.wants_sphere for rule in rules)
+        self.sphere = sphere
+        self.since = since
+        self.until = until
+        """Epoch seconds, as `since`: when the validity of a rule next begins or ends."""
+        self.outcomes: dict[str, _Outcome] = {}
+
+    def holds(self, rules: tuple[Rule, ...], now: float) -> bool:
+        """Whether the rules are the same, and it is neither too late nor (a clock set back) too early."""
+        return rules is self.rules and self.since <= now and (self.until is None or now < self.until)
 
 
 class PresencePolicy:
@@ -38,7 +71,18 @@ class PresencePolicy:
         on_change: called with the AOR of a presentity whose watchers may get something else now.
     """
 
-    __slots__ = ("_defaults", "_directory", "_on_change", "_sphere", "_timers", "_waits", "_wall", "book")
+    __slots__ = (
+        "_defaults",
+        "_directory",
+        "_known",
+        "_on_change",
+        "_shared",
+        "_sphere",
+        "_timers",
+        "_waits",
+        "_wall",
+        "book",
+    )
 
     def __init__(
         self,
@@ -59,6 +103,8 @@ class PresencePolicy:
         self._wall = wall
         self._on_change = on_change
         self._waits: dict[str, tuple[float, Timer]] = {}
+        self._known: dict[str, _Known] = {}
+        self._shared: dict[_Outcome, _Outcome] = {}
         book.on_change.append(self._rules_changed)
 
     def decision(self, watcher: str, aor: str, now_wall: float | None = None) -> Decision:
@@ -76,14 +122,18 @@ class PresencePolicy:
         Raises:
             Forbidden: `watcher` is blocked.
         """
-        handling = self.decision(watcher, aor).handling
+        handling = self._outcome(watcher, aor).handling
         if handling == "block":
             raise Forbidden
         return "pending" if handling == "confirm" else "active"
 
     def view_of(self, watcher: str, aor: str) -> View:
         """What he sees; equal for all who see the same."""
-        return self.decision(watcher, aor).view
+        return self._outcome(watcher, aor).view
+
+    def forget(self, aor: str) -> None:
+        """The user is no more."""
+        self._known.pop(aor, None)
 
     def follows_state(self, aor: str) -> bool:
         """Whether what `aor` publishes may change who may watch him (his sphere does)."""
@@ -93,6 +143,32 @@ class PresencePolicy:
         """After the rules were loaded: wait for the times at which they begin or cease to be valid."""
         for owner in self.book.owners():
             self._wait(owner)
+
+    def _outcome(self, watcher: str, aor: str) -> _Outcome:
+        """As `decision`, out of memory: it is asked for every watcher at every change."""
+        rules, now = self.book.rules_of(aor), self._wall()
+        known = self._known.get(aor)
+        if known is None or not known.holds(rules, now):
+            if known is None and len(self._known) >= _MOST_PRESENTITIES:
+                del self._known[next(iter(self._known))]
+            known = self._known[aor] = _Known(rules, None, now, self.book.changes_at(aor, now))
+        if known.wants_sphere:
+            sphere = self._sphere(aor, now)
+            if sphere != known.sphere:
+                known.sphere = sphere
+                known.outcomes.clear()
+        who = self._directory.resolve(watcher) or watcher
+        outcome = known.outcomes.get(who)
+        if outcome is None:
+            decision = self.decision(who, aor, now)
+            if len(known.outcomes) >= _MOST_WATCHERS:
+                known.outcomes.clear()
+            if len(self._shared) >= _MOST_WATCHERS:
+                self._shared.clear()
+            # Most outcomes are one of a few: then all have the same object.
+            outcome = _Outcome(decision.handling, decision.view)
+            outcome = known.outcomes[who] = self._shared.setdefault(outcome, outcome)
+        return outcome
 
     def _rules_changed(self, aor: str) -> None:
         self._wait(aor)
