@@ -1,4 +1,4 @@
-"""What all tests share: the way to the material that lies beside the checkout."""
+"""What all tests share: the way to the material that lies beside the checkout, and steady examples."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same examples in every run: a change is judged, not chance.  HYPOTHESIS_PROFILE=default looks for new ones.
+settings.register_profile("steady", derandomize=True, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 
 @pytest.fixture(scope="session")

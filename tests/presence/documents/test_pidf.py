@@ -279,7 +279,12 @@ def said(document: PidfDocument) -> object:
 
 
 def canonical(document: PidfDocument) -> bytes:
-    return etree.tostring(out(document), method="c14n", exclusive=True)
+    root = out(document)
+    try:
+        return etree.tostring(root, method="c14n", exclusive=True)
+    except etree.C14NError:
+        # Canonical XML has no word for a namespace that is a relative URI.
+        return etree.tostring(root)
 
 
 @pytest.mark.parametrize("name", ["02-notify", "03-notify-list.part1-971a00", "04-publish"])
