@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# The same examples in every run: a change is judged, not chance.  HYPOTHESIS_PROFILE=default looks for new ones.
+# The same examples in every run: a change is judged, not chance.  HYPOTHESIS_PROFILE=default makes new ones.
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
