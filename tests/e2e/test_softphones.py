@@ -162,3 +162,47 @@ def test_phones_on_connections_come_back_after_a_kill_and_go_on(
     alice.expect_state(bob.aor, "away", "after the kill")
     alice.tell("message", who=bob.aor, text="still there?")
     bob.expect("message", who=alice.aor, text="still there?")
+
+
+RULES = """<?xml version="1.0" encoding="UTF-8"?>
+<ruleset xmlns="urn:ietf:params:xml:ns:common-policy" xmlns:pr="urn:ietf:params:xml:ns:pres-rules">
+  <rule id="not-alice">
+    <conditions><identity><one id="sip:alice@example.com"/></identity></conditions>
+    <actions><pr:sub-handling>polite-block</pr:sub-handling></actions>
+    <transformations/>
+  </rule>
+</ruleset>
+"""
+
+
+def test_a_rule_set_meanwhile_changes_what_the_other_sees_within_a_second(
+    start_server: StartServer, sign_on: SignOn, tmp_path: Path
+) -> None:
+    server = start_server("alice@example.com", "bob@example.com", listen=["udp"])
+    alice, bob = sign_on("alice", at=server), sign_on("bob", at=server)
+    for one in (alice, bob):
+        one.expect("registered")
+    bob.tell("publish", state="busy", note="in a meeting")
+    alice.tell("watch", who=bob.aor)
+    alice.expect_state(bob.aor, "busy", "in a meeting")
+    rules = tmp_path / "rules.xml"
+    rules.write_text(RULES)
+    server.cli("rules", "set", "bob@example.com", str(rules))
+    alice.expect_state(bob.aor, "offline")
+    server.cli("rules", "delete", "bob@example.com")
+    alice.expect_state(bob.aor, "busy", "in a meeting")
+
+
+def test_two_devices_of_one_user_are_seen_as_one_person(start_server: StartServer, sign_on: SignOn) -> None:
+    server = start_server("alice@example.com", "bob@example.com", listen=["udp"])
+    alice, desk, mobile = (sign_on(name, at=server) for name in ("alice", "bob", "bob"))
+    for one in (alice, desk, mobile):
+        one.expect("registered")
+    alice.tell("watch", who=desk.aor)
+    desk.tell("publish", state="away", note="from the desk")
+    alice.expect_state(desk.aor, "away", "from the desk")
+    mobile.tell("publish", state="busy", note="from the road")
+    # The newest says what the person does.
+    alice.expect_state(desk.aor, "busy", "from the road")
+    desk.tell("publish", state="away", note="back at the desk")
+    alice.expect_state(desk.aor, "away", "back at the desk")
