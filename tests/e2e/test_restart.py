@@ -223,7 +223,9 @@ def test_a_kill_of_all_leaves_no_process_that_could_still_write_and_nothing_answ
     server.kill9()
     assert [pid for pid in writers if alive(pid)] == []
     server.start()
-    assert 800 < int(parameter(phone.register(contact="").need("Contact"), "expires") or 0) <= 900
+    bindings = ", ".join(phone.register(contact="").get_all("Contact")).split(", ")
+    (ours,) = [binding for binding in bindings if phone.host_port in binding]
+    assert 800 < int(parameter(ours, "expires") or 0) <= 900
 
 
 def test_what_the_writer_of_a_killed_server_received_is_stored_before_the_next_server_reads(
