@@ -139,9 +139,6 @@ class Server:
         raise ServerFailure(self.told("no free ports found"))
 
     def _launch(self) -> None:
-        if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-            # A shell that runs the tests in the background has them ignore it, and so would the server.
-            signal.signal(signal.SIGINT, signal.default_int_handler)
         self._process = subprocess.Popen(
             command("serve", *self.arguments()),
             stdin=subprocess.DEVNULL,
