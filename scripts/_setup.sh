@@ -8,6 +8,8 @@
 root=$(cd -P -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/.." && pwd)
 venv=$root/.venv
 
+compiled=$root/build/compiled
+
 say() { printf '%s\n' "$*" >&2; }
 
 # The first interpreter that runs and is new enough; a name alone proves nothing (pyenv leaves empty ones behind).
@@ -88,4 +90,20 @@ setup_environment() {
     stamped "$1" "$2" || install_project "$1" "$2" {lock}<&- || status=$?
     exec {lock}<&-
     return "$status"
+}
+
+# All that compiled modules were made from, as one line.
+source_print() {
+    (cd -- "$root" && find sip presence soapapi migrations config setup.py -type f ! -name '*.pyc' -print0 |
+        LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum)
+}
+
+# Takes what scripts/compile has made, unless the sources are others by now.
+use_compiled() {
+    [[ -r $compiled/.stamp ]] || return 0
+    if [[ $(<"$compiled/.stamp") == "$(source_print)" ]]; then
+        export PYTHONPATH=$compiled${PYTHONPATH:+:$PYTHONPATH}
+    else
+        say "presentity: the sources have changed since scripts/compile: running them as they are"
+    fi
 }

@@ -1,0 +1,165 @@
+"""The operations that can be measured, by name: single requests, fan-out, lists."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from bench_lib import simplestone, sipp, sizes
+from bench_lib.driver import Outcome
+from bench_lib.measure import Bench, Measured, Result, fill
+from bench_lib.targets import Target
+from bench_lib.traffic import Maker, Traffic
+
+GATHERED = 1.0  # seconds, beyond the window of lists
+
+Prepare = Callable[[Traffic], Maker]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """`seconds`: about how long it takes, with and without looking for the highest rate."""
+
+    text: str
+    measure: Callable[[Bench], list[Result]]
+    seconds: tuple[float, float]
+    needs_lists: bool = False
+    needs_durable: bool = False
+    usual: bool = True
+    """Whether it is measured when none is named."""
+
+    def fits(self, target: Target) -> bool:
+        """Whether that server can do it."""
+        return (target.lists or not self.needs_lists) and (target.durable or not self.needs_durable)
+
+
+def single(name: str, prepare: Callable[[Bench, Traffic], Maker]) -> Callable[[Bench], list[Result]]:
+    """An operation that is one exchange at a time."""
+
+    def measure(bench: Bench) -> list[Result]:
+        result = bench.result(name)
+        if bench.sipp and name in sipp.SCENARIOS:
+            with bench.fresh() as traffic:
+                prepare(bench, traffic)
+                sipp.measure(bench, traffic, name, result)
+            return [result]
+        with bench.fresh() as traffic:
+            bench.closed(traffic, result, prepare(bench, traffic))
+        bench.ladder(result, lambda traffic: prepare(bench, traffic))
+        return [result]
+
+    return measure
+
+
+def _modify(bench: Bench, traffic: Traffic) -> Maker:
+    traffic.publish_many(bench.options.presentities)
+    return traffic.modify
+
+
+def _refresh(bench: Bench, traffic: Traffic) -> Maker:
+    traffic.publish_many(bench.options.presentities)
+    return traffic.refresh
+
+
+def _subscribe(bench: Bench, traffic: Traffic) -> Maker:
+    groups = traffic.publish_many(bench.options.presentities)
+    return traffic.subscriber(itertools.cycle(groups))
+
+
+def _message(bench: Bench, traffic: Traffic) -> Maker:
+    traffic.register_many(bench.options.presentities)
+    return traffic.message
+
+
+def fanout(watchers: int) -> Callable[[Bench], list[Result]]:
+    """Changes of one presentity, each told to so many watchers; then of several presentities at once."""
+
+    def measure(bench: Bench) -> list[Result]:
+        result = bench.result(f"fanout-{watchers}", "NOTIFY")
+        options = bench.options
+        atonce = (1, 2, 4, 8) if options.ladder else (1,)
+        with bench.fresh() as traffic:
+            for width in atonce:
+                groups = traffic.publish_many(width)
+                bench.say(f"{width} x {watchers} watchers")
+                traffic.watch_many(groups, watchers)
+                make = traffic.changer(groups, watchers)
+                part = result if width == 1 else replace(result, by_process={}, more={}, refusals={})
+                few = replace(options, count=max(3 * width, options.count * 2 // watchers))
+                outcome = bench.sharing(few).closed(traffic, part, make, window=width, each=watchers)
+                sizes.note_fanout(result, part, outcome, width)
+        return [result]
+
+    return measure
+
+
+def lists(members: int, owners: int) -> Callable[[Bench], list[Result]]:
+    """SUBSCRIBE to lists of so many members; then changes of the members, told of in all lists."""
+
+    def measure(bench: Bench) -> list[Result]:
+        name = f"list-{members}"
+        asked = bench.result(name, "list SUBSCRIBE")
+        told = bench.result(f"{name}-change", "changed member in a list")
+        with bench.fresh() as traffic:
+            traffic.publish_many(members)
+            subscribe = traffic.list_subscriber(members, owners)
+            traffic.set_up(min(owners, 5), subscribe)
+            measured = Measured(bench.target)
+            outcome = traffic.set_up(owners, subscribe, 1 if owners == 1 else bench.options.window)
+            traffic.driver.idle(bench.options.settle)
+            measured.stop()
+            fill(asked, outcome, measured)
+            watching = owners + min(owners, 5)
+            before = traffic.driver.idle(0.5).notifies
+            measured = Measured(bench.target)
+            rounds = max(1, min(5, bench.options.count // (members * 10)))
+            changes = Outcome()
+            for _ in range(rounds):
+                one = traffic.set_up(members, traffic.modify, min(members, bench.options.window))
+                # Longer than the server gathers changes: who changes again within that is told of once.
+                one.notifies += traffic.driver.idle(GATHERED).notifies
+                changes.good += one.good
+                changes.notifies += one.notifies
+                changes.seconds += one.seconds
+            after = traffic.driver.idle(bench.options.settle)
+            measured.stop()
+            fill(told, changes, measured, each=watching)
+            told.more["notifies"] = float(changes.notifies + after.notifies - before)
+        return [asked, told]
+
+    return measure
+
+
+OPERATIONS: dict[str, Operation] = {
+    "register": Operation(
+        "REGISTER of a new contact", single("register", lambda _, it: it.register), (60, 15)
+    ),
+    "publish": Operation("first PUBLISH, 700 bytes", single("publish", lambda _, it: it.publish), (60, 15)),
+    "publish-modify": Operation("PUBLISH of another document", single("publish-modify", _modify), (55, 15)),
+    "publish-refresh": Operation(
+        "PUBLISH without a body", single("publish-refresh", _refresh), (55, 15), usual=False
+    ),
+    "subscribe": Operation(
+        "SUBSCRIBE with its NOTIFY and the 200 to that", single("subscribe", _subscribe), (65, 20)
+    ),
+    "message": Operation("MESSAGE to a registered user", single("message", _message), (55, 15)),
+    "fanout-10": Operation("a change told to 10 watchers, for each NOTIFY", fanout(10), (60, 20)),
+    "fanout-100": Operation("a change told to 100 watchers, for each NOTIFY", fanout(100), (70, 20)),
+    "fanout-1000": Operation("a change told to 1000 watchers, for each NOTIFY", fanout(1000), (90, 25)),
+    "large-fanout": Operation(
+        "a change told to 10,000 watchers, and the latency of REGISTER meanwhile",
+        sizes.large_fanout,
+        (80, 80),
+    ),
+    "list-20": Operation("SUBSCRIBE to 200 lists of 20 members, and changes", lists(20, 200), (40, 40), True),
+    "list-500": Operation("SUBSCRIBE to a list of 500 members, and changes", lists(500, 1), (40, 40), True),
+    "mixed": Operation("SIMPLEstone: sign-on, steady state, sign-off", simplestone.measure, (70, 70)),
+    "memory": Operation("memory for each object, with the largest of --sizes", sizes.memory, (400, 400)),
+    "scale": Operation("cost of a change and a SUBSCRIBE over --sizes", sizes.scale, (450, 450)),
+    "start": Operation(
+        "start with the largest of --sizes in the database", sizes.start, (300, 300), needs_durable=True
+    ),
+}
+LISTS = {20: 200, 500: 1}
+"""Contacts that are provisioned: members of a list, and how many such lists."""

@@ -1,0 +1,190 @@
+"""What depends on how much there is: memory, cost over size, the start, a change with very many watchers."""
+
+from __future__ import annotations
+
+import itertools
+import time
+
+from bench_lib.driver import Exchange, Group, Outcome, percentile
+from bench_lib.measure import BAD, Bench, Measured, Result, Rung, fill
+from bench_lib.measure import memory as memory_of
+from bench_lib.traffic import Traffic
+
+OTHERS = 100.0  # REGISTERs a second beside a large fan-out
+CHANGES = 3
+
+
+def note_fanout(result: Result, part: Result, outcome: Outcome, width: int) -> None:
+    """A closed loop over `width` presentities at once as a step of the result; its `asked` is that number."""
+    wrong = part.failed * max(1, part.count // max(1, outcome.good)) + part.again
+    rung = Rung(
+        float(width),
+        round(outcome.notifies / outcome.seconds, 1),
+        round(wrong / max(1, part.count), 5),
+        round(percentile(outcome.notify_delays, 0.5) * 1e3, 3),
+        round(percentile(outcome.notify_delays, 0.99) * 1e3, 3),
+        round(outcome.driver_seconds / outcome.seconds, 2),
+    )
+    result.rungs.append(rung)
+    if rung.bad <= BAD:
+        result.rate = max(result.rate or 0.0, rung.rate)
+    if width == 1:
+        result.p50, result.p99 = rung.p50, rung.p99
+        result.more["last_notify_p50_ms"] = percentile(outcome.delays, 0.5) * 1e3
+
+
+def large_fanout(bench: Bench) -> list[Result]:
+    """Changes of one presentity with very many watchers; other requests go on at a steady rate."""
+    watchers = bench.options.watchers
+    result = bench.result("large-fanout", "NOTIFY")
+    with bench.fresh() as traffic:
+        (group,) = traffic.publish_many(1)
+        bench.say(f"{watchers} watchers")
+        traffic.watch_many([group], watchers)
+        traffic.driver.idle(bench.options.settle)
+        alone = Measured(bench.target)
+        calm = _others(traffic, None, watchers, bench.options.apart)
+        traffic.driver.idle(bench.options.settle)
+        alone.stop()
+        measured = Measured(bench.target)
+        busy = _others(traffic, group, watchers, bench.options.apart)
+        traffic.driver.idle(bench.options.settle)
+        measured.stop()
+    others = busy.count - CHANGES
+    fill(result, busy.outcome, measured)
+    result.count = busy.outcome.notifies
+    notifies = max(1, busy.outcome.notifies)
+    # What the others take by themselves is taken off.
+    spent = {
+        known: seconds - alone.by_process.get(known, 0.0) for known, seconds in measured.by_process.items()
+    }
+    result.cpu = sum(spent.values()) / notifies * 1e6
+    result.by_process = {known: seconds / notifies * 1e6 for known, seconds in spent.items()}
+    result.closed_rate = None
+    result.p50 = percentile(busy.outcome.notify_delays, 0.5) * 1e3
+    result.p99 = percentile(busy.outcome.notify_delays, 0.99) * 1e3
+    result.more = {
+        "watchers": float(watchers),
+        "last_notify_s": max(busy.changes, default=0.0),
+        "others": float(others),
+        "others_p50_ms": percentile(busy.others, 0.5) * 1e3,
+        "others_p99_ms": percentile(busy.others, 0.99) * 1e3,
+        "others_worst_ms": max(busy.others, default=0.0) * 1e3,
+        "others_calm_p99_ms": percentile(calm.others, 0.99) * 1e3,
+    }
+    return [result]
+
+
+class _Beside:
+    """What came of changes and of the requests beside them."""
+
+    def __init__(self) -> None:
+        self.outcome = Outcome()
+        self.others: list[float] = []
+        self.changes: list[float] = []
+        self.count = 0
+
+
+def _others(traffic: Traffic, group: Group | None, watchers: int, apart: float) -> _Beside:
+    """REGISTERs at a rate; in between, if there is a group, changes of it."""
+    found = _Beside()
+    every = max(4, int(OTHERS * apart))
+    found.count = every * CHANGES
+    numbers = itertools.count()
+
+    def make() -> Exchange:
+        number = next(numbers)
+        kept = found.others
+        if group is not None and number % every == every // 4:
+            exchange = traffic.change(group, watchers)
+            kept = found.changes
+        else:
+            exchange = traffic.register()
+        exchange.on_end = lambda: kept.append(time.monotonic() - exchange.due)
+        return exchange
+
+    found.outcome = traffic.driver.paced(found.count, OTHERS, make)
+    return found
+
+
+def memory(bench: Bench) -> list[Result]:
+    """Bytes for each binding, publication and subscription; soon after, and when transactions are over."""
+    count = bench.options.sizes[-1]
+    results = []
+    with bench.fresh() as traffic:
+        empty = before = memory_of(bench.target)
+        groups: list[Group] = []
+
+        def publish() -> None:
+            groups.extend(traffic.publish_many(count))
+
+        def subscribe() -> None:
+            traffic.watch_many(groups, 1)
+
+        def register() -> None:
+            with_users = Traffic(traffic.driver, bench.options.users)
+            with_users.register_many(count)
+
+        for name, work in (("publication", publish), ("subscription", subscribe), ("binding", register)):
+            bench.say(f"{count} of: {name}")
+            result = bench.result(f"memory-{name}", name)
+            work()
+            traffic.driver.idle(bench.options.settle)
+            soon = memory_of(bench.target)
+            traffic.driver.idle(bench.options.quiet)
+            after = memory_of(bench.target)
+            result.count = count
+            result.more = {
+                "bytes_each": (after - before) / count,
+                "bytes_each_soon": (soon - before) / count,
+                "all_mb": after / 2**20,
+                "empty_mb": empty / 2**20,
+            }
+            before = after
+            results.append(result)
+    return results
+
+
+def fill_to(bench: Bench, traffic: Traffic, size: int) -> list[Group]:
+    """So many publications, each with a watcher."""
+    bench.say(f"{size} publications")
+    groups = traffic.publish_many(size)
+    bench.say(f"{size} subscriptions")
+    traffic.watch_many(groups, 1)
+    return groups
+
+
+def scale(bench: Bench) -> list[Result]:
+    """The same operations with more and more presentities and subscriptions in the server."""
+    results = []
+    for size in bench.options.sizes:
+        with bench.fresh() as traffic:
+            groups = fill_to(bench, traffic, size)
+            changed = bench.result(f"scale-change-{size}", "change with one NOTIFY")
+            bench.closed(traffic, changed, traffic.changer(groups, 1), window=min(bench.options.window, size))
+            asked = bench.result(f"scale-subscribe-{size}", "SUBSCRIBE with NOTIFY")
+            bench.closed(traffic, asked, traffic.subscriber(itertools.cycle(groups)))
+            for result in (changed, asked):
+                result.more["size"] = float(size)
+            results += [changed, asked]
+    return results
+
+
+def start(bench: Bench) -> list[Result]:
+    """A start with everything in the database; then requests while watchers are told."""
+    size = bench.options.sizes[-1]
+    result = bench.result("start", "start")
+    with bench.fresh() as traffic:
+        fill_to(bench, traffic, size)
+        traffic.driver.idle(bench.options.settle)
+        bench.target.stop()
+        bench.say("starting again")
+        seconds = bench.target.start(fresh=False)
+        measured = memory_of(bench.target)
+        beside = traffic.driver.paced(300, OTHERS, Traffic(traffic.driver, bench.options.users).register)
+    result.count = size
+    result.failed = beside.failed
+    result.p50 = percentile(beside.delays, 0.5) * 1e3
+    result.p99 = percentile(beside.delays, 0.99) * 1e3
+    result.more = {"size": float(size), "serving_s": seconds, "all_mb": measured / 2**20}
+    return [result]

@@ -1,0 +1,89 @@
+"""Compiles the busiest modules to C with mypyc if PRESENTITY_COMPILE=1; all else is in pyproject.toml.
+
+Where nothing is compiled the same source runs as it is (decision 0018). `scripts/compile` is the way to use
+it in a checkout.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from setuptools import setup
+
+BUSY = (
+    "presence/bus.py",
+    "presence/composition",
+    "presence/directory.py",
+    "presence/documents/multipart.py",
+    "presence/documents/pidf.py",
+    "presence/documents/pidf_plain.py",
+    "presence/documents/pidf_reader.py",
+    "presence/documents/rlmi.py",
+    "presence/lists",
+    "presence/messaging",
+    "presence/packages/presence.py",
+    "presence/packages/presence_policy.py",
+    "presence/packages/presence_view.py",
+    "presence/policy/book.py",
+    "presence/policy/decide.py",
+    "presence/policy/identity.py",
+    "presence/policy/model.py",
+    "presence/policy/reachability.py",
+    "presence/policy/restriction.py",
+    "presence/policy/view.py",
+    "presence/storage/journal/batch.py",
+    "presence/storage/journal/client.py",
+    "presence/storage/journal/frames.py",
+    "sip/core.py",
+    "sip/dialog.py",
+    "sip/dialog_mark.py",
+    "sip/identity.py",
+    "sip/ports.py",
+    "sip/request.py",
+    "sip/routing.py",
+    "sip/sender.py",
+    "sip/stats.py",
+    "sip/timers.py",
+    "sip/tokens.py",
+    "sip/uri.py",
+    "sip/auth",
+    "sip/headers",
+    "sip/message",
+    "sip/transaction",
+    "sip/usage/content.py",
+    "sip/usage/location.py",
+    "sip/usage/notifier",
+    "sip/usage/onward.py",
+    "sip/usage/publication",
+    "sip/usage/registrar",
+    "sip/usage/rows.py",
+)
+INTERPRETED = frozenset(
+    {
+        # A subclass of str.
+        "sip/headers/grammar.py",
+        # Protocols that are asked about at run time.
+        "sip/usage/notifier/package.py",
+        "sip/usage/publication/package.py",
+    }
+)
+
+
+def modules() -> list[str]:
+    """The files to compile."""
+    found: list[str] = []
+    for name in BUSY:
+        path = Path(name)
+        files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
+        found += [file.as_posix() for file in files if file.as_posix() not in INTERPRETED]
+    return found
+
+
+extensions = []
+if os.environ.get("PRESENTITY_COMPILE") == "1":
+    from mypyc.build import mypycify
+
+    extensions = mypycify(["--config-file", "pyproject.toml", *modules()], opt_level="3", debug_level="0")
+
+setup(ext_modules=extensions)
