@@ -5,6 +5,7 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy import Connection
 
+from presence.storage import provisioning_models  # noqa: F401  the rest of the tables
 from presence.storage.database import open_database
 from presence.storage.models import Base
 

@@ -20,6 +20,8 @@ USER_ADDED: Final = "user.added"
 USER_CHANGED: Final = "user.changed"
 USER_DELETED: Final = "user.deleted"
 
+_NO_NAMES: Final[frozenset[str]] = frozenset()
+
 
 def shown(aor: str) -> str:
     """An AOR as people read it: without "sip:"."""
@@ -145,6 +147,14 @@ class Directory:
     def resolve(self, aor: str) -> str | None:
         """The user's own AOR for his AOR or an alias of his; None: nobody."""
         return aor if aor in self._users else self._aliases.get(aor)
+
+    def aliases_of(self, aor: str) -> frozenset[str]:
+        """The other names of the user `aor`; empty for nobody."""
+        user = self._users.get(aor)
+        if user is None or not user.aliases:
+            return _NO_NAMES
+        # One of them may belong to somebody else by now.
+        return frozenset(alias for alias in user.aliases if self._aliases.get(alias) == aor)
 
     def exists(self, aor: str) -> bool:
         """Whether the AOR is a user or an alias."""

@@ -13,7 +13,10 @@ from typing import Any, Final, Literal
 from presence.composition import Component, Composed, render
 from presence.composition.model import REGISTRATION, STANDING
 from presence.documents import namespaces
+from presence.documents.multipart import RELATED
 from presence.documents.pidf import Element, Part
+from presence.filters import WatcherFilter
+from presence.lists.members import VirtualSubscription
 from presence.packages.presence import PresencePackage
 from presence.packages.presence_policy import PresencePolicy
 from presence.packages.presence_view import PresenceView
@@ -22,7 +25,7 @@ from presence.policy.model import EVERYTHING_ALLOWED, Handling
 from presence.policy.restriction import Restriction
 from presence.policy.view import View
 from sip.timers import TimerWheel
-from sip.usage.notifier import Subscription
+from sip.usage.notifier import Body, Subscription, SubscriptionView
 from sip.usage.publication import Publication
 
 _PREFIXES: Final = {
@@ -79,22 +82,42 @@ class NotifyShown:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldShown:
+    """Why the watcher has not been told of what goes out now."""
+
+    why: Literal["trigger", "window", "answer", "unreachable", "rate"]
+    """No trigger of his filter fires; changes of a list gather; or as of `sip.usage.notifier.HeldBack`."""
+    seconds: float | None
+    """After which it will be told at the latest, None where that is not known."""
+
+
+@dataclass(frozen=True, slots=True)
 class SubscriptionShown:
     """One subscription of the watcher."""
 
     id: str
+    """Of one through a list that of the subscription to the list."""
+    through: str | None
+    """URI of the list that he watches by, None if he watches this presentity alone."""
     state: str
+    """One through a list may stay though he is refused: `terminated;reason=rejected`."""
     expires_in: float
     created_at: float
     """Epoch seconds."""
     user_agent: str
     content_type: str
     version: int | None
-    """Of the last partial document; None where whole ones are sent."""
+    """Of the last partial document or list notification; None where whole documents are sent."""
     filter: str | None
     """The filter document, None without."""
-    document: str
-    """What goes out, after the filter."""
+    document: str | None
+    """What goes out, after the filter; None for nothing: a list tells of no document before there is one."""
+    rates: str
+    """Event parameters of RFC 6446 that are kept, such as `max-rate=0.1`; empty without."""
+    told: str | None
+    """The document that he has got last, None if that is not known (after a restart, or a failure)."""
+    held_back: HeldShown | None
+    """Why he has not got `document`, None if he has or if nothing is in the way."""
     last_notify: NotifyShown | None
 
 
@@ -128,6 +151,7 @@ class Explainer:
     Attributes:
         publications: the live publications of an AOR.
         subscriptions: who watches the presence of an AOR.
+        through_lists: who has him in a list that he is subscribed to.
         wall: the time in epoch seconds.
     """
 
@@ -135,6 +159,7 @@ class Explainer:
     policy: PresencePolicy
     publications: Callable[[str], Sequence[Publication]]
     subscriptions: Callable[[str], Sequence[Subscription]]
+    through_lists: Callable[[str], Sequence[VirtualSubscription]]
     timers: TimerWheel
     wall: Callable[[], float]
 
@@ -153,10 +178,9 @@ class Explainer:
             rules=tuple(RuleShown(*verdict) for verdict in decision.verdicts),
             steps=tuple(self._steps(components, decision, now)),
             document=self._document(watcher, aor, decision, now),
-            subscriptions=tuple(
-                self._subscription(subscription, now)
-                for subscription in self.subscriptions(aor)
-                if subscription.watcher == watcher
+            subscriptions=(
+                *(self._subscription(it, now) for it in self.subscriptions(aor) if it.watcher == watcher),
+                *(self._through_list(it, now) for it in self.through_lists(aor) if it.watcher == watcher),
             ),
         )
 
@@ -214,28 +238,92 @@ class Explainer:
         view = subscription.view if isinstance(subscription.view, PresenceView) else None
         wanted = None if view is None else view.filter
         if subscription.state == "pending":
-            document = self.presence.neutral(subscription).data
+            neutral = self.presence.neutral(subscription)
+            document = neutral.data if isinstance(neutral, Body) else b""
         else:
-            document = self.presence.document(subscription, now).data
-            if wanted is not None:
-                document = wanted.apply(document, subscription.aor)
+            document = self._filtered(subscription, wanted, now)
         partial = view is not None and view.is_partial
+        return self._shown(
+            subscription,
+            state=subscription.state,
+            content_type=self.presence.content_types[partial],
+            version=subscription.version if partial else None,
+            wanted=wanted,
+            document=document,
+            view=view if subscription.state == "active" else None,
+        )
+
+    def _through_list(self, member: VirtualSubscription, now: float) -> SubscriptionShown:
+        listed = member.through
+        wanted = None
+        if member.filter_body:
+            wanted = self.presence.tailor.filters.read(member.filter_type, member.filter_body)
+        active = member.watches and member.state == "active"
+        return self._shown(
+            listed,
+            through=listed.aor,
+            state=member.state if member.watches else "terminated;reason=rejected",
+            content_type=RELATED,
+            # What the subscription knows is that of the next one.
+            version=listed.version - 1 if listed.version else None,
+            wanted=wanted,
+            document=self._filtered(member, wanted, now) if active else None,
+            view=member.view if active and isinstance(member.view, PresenceView) else None,
+            gathers=member.gathers,
+        )
+
+    def _filtered(self, subscription: SubscriptionView, wanted: WatcherFilter | None, now: float) -> bytes:
+        document = self.presence.document(subscription, now).data
+        filters = self.presence.tailor.filters
+        held = filters.applicable(wanted, subscription.aor, subscription.lists)
+        return document if held is None else held.apply(document, subscription.aor)
+
+    def _shown(
+        self,
+        subscription: Subscription,
+        *,
+        through: str | None = None,
+        state: str,
+        content_type: str,
+        version: int | None,
+        wanted: WatcherFilter | None,
+        document: bytes | None,
+        view: PresenceView | None,
+        gathers: bool = False,
+    ) -> SubscriptionShown:
+        told = None if view is None or view.told is None else view.told.data
+        held = None
+        if view is not None and told != document:
+            held = self._held(subscription, view, gathers)
+        elif gathers and view is None and document is not None:
+            # What he has of the member, in the list, is that he may not see him yet.
+            held = HeldShown("window", None)
+        last = subscription.last_at, subscription.last_status, subscription.last_result
         return SubscriptionShown(
             id=subscription.id,
-            state=subscription.state,
+            through=through,
+            state=state,
             expires_in=round(subscription.expires_at - self.timers.now, 1),
             created_at=subscription.created_at,
             user_agent=subscription.user_agent,
-            content_type=self.presence.content_types[partial],
-            version=subscription.version if partial else None,
+            content_type=content_type,
+            version=version,
             filter=None if wanted is None else _text(wanted.document()),
-            document=_text(document),
-            last_notify=(
-                NotifyShown(subscription.last_at, subscription.last_status, subscription.last_result)
-                if subscription.last_status
-                else None
-            ),
+            document=None if document is None else _text(document),
+            rates=subscription.agreed_rates.lstrip(";"),
+            told=None if told is None else _text(told),
+            held_back=held,
+            last_notify=NotifyShown(*last) if subscription.last_status else None,
         )
+
+    def _held(self, subscription: Subscription, view: PresenceView, gathers: bool) -> HeldShown | None:
+        if view.withholds(self.wall()):
+            return HeldShown("trigger", None)
+        held = subscription.held_back
+        if held is not None:
+            seconds = None if held.until is None else round(held.until - self.timers.now, 1)
+            return HeldShown(held.why, seconds)
+        return HeldShown("window", None) if gathers else None
 
 
 def _text(document: bytes) -> str:

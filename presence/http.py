@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from io import BytesIO
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
@@ -115,13 +117,90 @@ class MetricsPage(JsonResource):
         return self._metrics.text()
 
 
-class QuietRequest(Request):
-    """A request whose answer does not name the software."""
+@dataclass(frozen=True, slots=True)
+class RequestLimits:
+    """What a request may be.
+
+    Attributes:
+        body: bytes; more is read past and answered 413.
+        seconds: from its first line to the end of its body; then the connection is cut.
+    """
+
+    body: int = 262_144
+    seconds: float = 15.0
+
+
+class LimitedRequest(Request):
+    """A request within limits, whose answer does not name the software."""
+
+    too_large = False
+    """Whether its body was over the limit; then none of it is there."""
+
+    def __init__(self, *arguments: Any) -> None:
+        # No page reads forms, and taking one apart would hold up the event loop.
+        super().__init__(*arguments, parsePOSTFormSubmission=False)  # type: ignore[no-untyped-call]
+        channel: Any = self.channel
+        self._limits: RequestLimits = channel.site.limits
+        # Whoever trickles bytes is never idle.
+        self._deadline = channel.callLater(self._limits.seconds, self._late)
+
+    def gotLength(self, length: int | None) -> None:
+        """The headers are there; whatever length they tell, what comes is measured."""
+        self.content = BytesIO()
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """A part of the body is there."""
+        assert isinstance(self.content, BytesIO)
+        if not self.too_large and self.content.tell() + len(data) > self._limits.body:
+            self.too_large = True
+            self.content = BytesIO()
+        if not self.too_large:
+            self.content.write(data)
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
+        """All of it is there."""
+        self._in_time()
+        super().requestReceived(command, path, version)  # type: ignore[no-untyped-call]
+
+    def connectionLost(self, reason: Any) -> None:
+        """The client has gone."""
+        self._in_time()
+        super().connectionLost(reason)  # type: ignore[no-untyped-call]
 
     def render(self, resrc: IResource) -> None:
-        """Twisted has written its name into the headers by now."""
+        """Refuse too much, unless the resource has words of its own for it."""
+        # Twisted has written its name into the headers by now.
         self.responseHeaders.removeHeader(b"server")
+        if self.too_large and not getattr(resrc, "answers_too_large", False):
+            resrc = _TooLarge()
         super().render(resrc)  # type: ignore[no-untyped-call]
+
+    def _in_time(self) -> None:
+        if self._deadline.active():
+            self._deadline.cancel()
+
+    def _late(self) -> None:
+        # Nobody reads an answer before he has sent his question.
+        self.channel.forceAbortClient()
+
+
+class _TooLarge(Resource):
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+
+    def render(self, request: Request) -> bytes:
+        return answer(request, http.REQUEST_ENTITY_TOO_LARGE, {"error": "the body is too large"})
+
+
+class LimitedSite(Site):
+    """A site whose requests keep within `limits`."""
+
+    def __init__(self, root: IResource, limits: RequestLimits, reactor: IReactorTime | None = None) -> None:
+        super().__init__(  # type: ignore[no-untyped-call]
+            root, requestFactory=LimitedRequest, timeout=60, reactor=reactor
+        )
+        self.limits = limits
+        self.displayTracebacks = False
 
 
 def answer(request: Request, status: int, body: Mapping[str, Any]) -> bytes:
@@ -138,7 +217,8 @@ def make_site(
     metrics: Metrics,
     reactor: IReactorTime | None = None,
     explain: Callable[[str, str], Mapping[str, Any]] | None = None,
-) -> Site:
+    limits: RequestLimits | None = None,
+) -> LimitedSite:
     """The HTTP side of a server; `site.resource` is the root that takes more children.
 
     Args:
@@ -148,6 +228,7 @@ def make_site(
         reactor: whose clock times idle connections; the default one if None.
         explain: what `/explain` answers for a watcher and a presentity, fit for JSON; raises
             ProvisioningError or LookupError.
+        limits: what a request may be.
     """
     root = JsonResource()
     root.putChild(b"healthz", Healthz(health))
@@ -155,6 +236,4 @@ def make_site(
     root.putChild(b"metrics", MetricsPage(metrics))
     if explain is not None:
         root.putChild(b"explain", ExplainPage(explain))
-    site = Site(root, requestFactory=QuietRequest, timeout=60, reactor=reactor)
-    site.displayTracebacks = False
-    return site
+    return LimitedSite(root, limits or RequestLimits(), reactor)

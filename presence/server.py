@@ -18,13 +18,11 @@ from typing import Any
 
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
-from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IListeningPort
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from presence.clock import WheelDriver
+from presence.collector import look_seldom, resting
 from presence.demo import create_demo_users
 from presence.directory import Directory
 from presence.http import Health, make_site
@@ -43,6 +41,7 @@ from presence.storage.journal.client import JournalClient, JournalSettings
 from presence.storage.migrate import upgrade
 from presence.storage.outbox import FollowerSettings, OutboxFollower
 from presence.storage.seats import Held, claim_database
+from presence.web import Web
 from presence.wiring import build
 from sip.errors import SipError
 from sip.message import Request
@@ -75,6 +74,7 @@ def run(settings: Settings, emit: Callable[[str], None] | None = None) -> int:
     loop: Any = reactor
     # Twisted counts wall-clock seconds; delays must not move when somebody sets the clock.
     loop.seconds = time.monotonic
+    look_seldom()
     server = Server(settings, loop, emit or _print)
     server.prepare()
     end = _once(lambda: loop.callFromThread(loop.stop))
@@ -138,11 +138,14 @@ class Server:
         self._starting.addErrback(self._failed)
 
     async def _start(self) -> None:
-        parts = self._running = _Parts(self._settings, self._reactor, self._secret)
+        parts = self._running = _Parts(self._settings, self._reactor, self._secret, self._database)
         # Nothing is read from a socket before this method gives way for the first time, at the journal.
         for text in self._settings.listen:
             parts.lines.append(await parts.hub.listen(ListenSpec.parse(text)))
         parts.lines.append(await self._listen_http(parts))
+        secure = await parts.web.listen_securely(self._health)
+        if secure is not None:
+            parts.lines.append(secure)
         self._restore(parts)
         await parts.journal.start()
         parts.start()
@@ -157,11 +160,21 @@ class Server:
     def _restore(self, parts: _Parts) -> None:
         began = time.monotonic()
         house = parts.house
-        with self._database.snapshot() as snapshot:
+        with resting(), self._database.snapshot() as snapshot:
             house.directory.load(snapshot.users())
             house.contacts.load(snapshot.contacts())
             house.timers.advance(time.monotonic())
-            house.restore(snapshot.load, now=house.timers.now, wall=time.time(), policies=snapshot.policies())
+            house.restore(
+                snapshot.load,
+                now=house.timers.now,
+                wall=time.time(),
+                policies=snapshot.policies(),
+                profiles=snapshot.profiles(),
+                position=snapshot.outbox_position,
+                changes=snapshot.changes,
+                standing=snapshot.standing(),
+                privacy=snapshot.privacy(),
+            )
             parts.follow(snapshot.outbox_position)
         log.info(
             "server.restored",
@@ -176,7 +189,6 @@ class Server:
         )
 
     async def _listen_http(self, parts: _Parts) -> str:
-        host, port = self._settings.http
         metrics = Metrics(parts.house.stats, parts.live, parts.journal.statistics)
         parts.lag = LoopLag(self._reactor, metrics.loop_lag)
 
@@ -187,19 +199,9 @@ class Server:
         def explain(watcher: str, presentity: str) -> dict[str, Any]:
             return parts.house.explain(watcher, presentity).as_dict()
 
-        site = make_site(self._health, status, metrics, self._reactor, explain)
-        shown = f"[{host}]" if ":" in host else host
-        endpoint = (TCP6ServerEndpoint if ":" in host else TCP4ServerEndpoint)(
-            self._reactor, port, interface=host
-        )
-        try:
-            parts.http = await endpoint.listen(site)  # type: ignore[no-untyped-call]
-        except CannotListenError as error:
-            reason = getattr(error.socketError, "strerror", None) or error.socketError
-            raise ListenError(f"cannot listen on http {shown}:{port}: {str(reason).lower()}") from None
-        bound: Any = parts.http.getHost()
-        parts.http_port = bound.port
-        return f"listening http {shown}:{parts.http_port}"
+        site = make_site(self._health, status, metrics, self._reactor, explain, parts.web.limits)
+        parts.http_port, line = await parts.web.listen(site)
+        return line
 
     def _run_file(self, parts: _Parts) -> RunFile:
         return RunFile(
@@ -276,9 +278,8 @@ class Server:
 class _Parts:
     """What a server opens, and closes again."""
 
-    def __init__(self, settings: Settings, reactor: Any, secret: bytes) -> None:
+    def __init__(self, settings: Settings, reactor: Any, secret: bytes, database: Database) -> None:
         self.lines: list[str] = []
-        self.http: IListeningPort | None = None
         self.http_port = 0
         self.lag: LoopLag | None = None
         self.run_file: RunFile | None = None
@@ -310,6 +311,7 @@ class _Parts:
         )
         self._driver = WheelDriver(reactor, self.house.timers)
         house = self.house
+        self.web = Web(settings, reactor, database, self.hub.settings, house.publications.withdraw_tuple)
         self.live = Live(
             transactions=lambda: len(house.layer),
             bindings=lambda: len(house.registrar),
@@ -341,10 +343,8 @@ class _Parts:
     async def close(self) -> None:
         """Flush the journal, then close everything that is open."""
         waits: list[Deferred[Any]] = []
-        if self.http is not None:
-            stopped = self.http.stopListening()
-            if stopped is not None:
-                waits.append(stopped)
+        # First: what is asked there may still write to the journal.
+        await self.web.close()
         if self._following:
             waits.append(self.follower.stop())
         await self.journal.stop()

@@ -134,6 +134,8 @@ class SipCore:
 
     def receive(self, data: bytes, flow: Flow) -> None:
         """One message as it came from a transport."""
+        if self.layer.receive_plain(data):
+            return
         try:
             message = parse(data)
         except ParseError as error:
@@ -161,7 +163,7 @@ class SipCore:
             return
         try:
             answers = self._answers_to(partial, flow)
-            response = Response.to(
+            response = Response.answering(
                 partial, error.status, error.reason, to_tag=self._token(), headers=error.headers
             )
             self._stats.requests[partial.method, error.status] += 1
@@ -185,16 +187,19 @@ class SipCore:
         """Write into the Via where the request came from, and say where answers go (§18.2.1, RFC 3581 §4)."""
         host, port = flow.remote[0], flow.remote[1]
         wants_port = "rport" in via.params
+        changed = True
         if wants_port:
             via.params["rport"] = str(port)
             via.params["received"] = host
         elif via.host.lower() != host:
             via.params["received"] = host
-        else:
+        elif "received" in via.params:
             # The first line says the truth already; nothing that a sender claims there is believed.
-            via.params.pop("received", None)
-        request.remove_first("Via")
-        request.prepend("Via", str(via))
+            del via.params["received"]
+        else:
+            changed = False
+        if changed:
+            request.replace_via(via)
         if flow.reliable or wants_port:
             return flow
         sent_by = via.port or DEFAULT_PORT
@@ -236,9 +241,8 @@ class SipCore:
         except SipError as error:
             log.debug("ack.dropped", extra={"peer": flow.remote[0], "reason": error.reason})
 
-    def on_undeliverable(self, request: Request, answer: bytes) -> None:
+    def on_undeliverable(self, via: Via, answer: bytes) -> None:
         """The connection went before the answer: a new one to where the Via says (§18.2.2)."""
-        via = request.via
         host = via.received or via.host
         self.network.answer_elsewhere(via.transport, host, via.port or DEFAULT_PORT, answer)
 
@@ -343,11 +347,10 @@ class SipCore:
     def _is_ours(self, uri: object) -> bool:
         if not isinstance(uri, Uri):
             return True
-        local = self.network.is_local(uri.host, uri.port, uri.params.get("transport"))
-        if not self._directory.is_local_domain(uri.host):
-            return local
         # A domain that is an address is where phones of the same machine are as well, at other ports.
-        return local or uri.port is None or not _is_address(uri.host)
+        if self._directory.is_local_domain(uri.host) and (uri.port is None or not _is_address(uri.host)):
+            return True
+        return self.network.is_local(uri.host, uri.port, uri.params.get("transport"))
 
     def _take_own_route(self, request: Request) -> bool:
         """Remove what names us from the route set (RFC 3261 §16.4).
@@ -364,7 +367,7 @@ class SipCore:
             request.remove("Route")
             for value in values[:-1]:
                 request.add("Route", value)
-            request.uri = routes[-1].uri
+            request.retarget(routes[-1].uri)
             return is_marked(uri.params, self._dialog_key, request.call_id)
         marked = False
         # Twice, where we recorded ourselves once for each of two transports.
@@ -389,14 +392,15 @@ class SipCore:
         request = sr.request
         if sr.trusted:
             claimed = identify(request, trusted=True)
-            if "id" in {
+            if "Privacy" in request and "id" in {
                 wish.strip().lower() for line in request.get_all("Privacy") for wish in line.split(";")
             }:
                 # It was told to us and is for nobody outside (RFC 3323 §4.3, RFC 3325 §9.3): not for phones.
                 strip_asserted(request)
-            return Identity(
-                self._directory.resolve(claimed.aor) or claimed.aor, claimed.source, claimed.display
-            )
+            aor = self._directory.resolve(claimed.aor)
+            if aor is None or aor == claimed.aor:
+                return claimed
+            return Identity(aor, claimed.source, claimed.display)
         realm = self._realm(request)
         proved = self._doorkeeper.authenticate(request, realm=realm, now=sr.now, proxy=proxy)
         if proxy:
@@ -419,6 +423,8 @@ class SipCore:
         self._check_required(request, "Proxy-Require")
 
     def _check_required(self, request: Request, header: str) -> None:
+        if header not in request:
+            return
         unknown = [
             tag
             for tag in request.values(header)

@@ -6,7 +6,9 @@ A dialog is made from the SUBSCRIBE that it began with; every request within it 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from typing import Final
 
 from sip.errors import BadRequest, ServerInternalError
 from sip.headers import NameAddr
@@ -14,6 +16,9 @@ from sip.headers.grammar import TOKEN
 from sip.message import Request
 from sip.routing import next_hop
 from sip.uri import Uri, parse_uri
+
+_UNFIT: Final = re.compile(r"[\x00-\x20\x7f-\U0010ffff]")
+"""What a Request-URI is not written with at all, or not without a look at it."""
 
 
 class Dialog:
@@ -29,6 +34,7 @@ class Dialog:
         "remote_target",
         "remote_uri",
         "routes",
+        "secure",
     )
 
     def __init__(
@@ -43,6 +49,7 @@ class Dialog:
         routes: Sequence[str],
         local_cseq: int,
         remote_cseq: int,
+        secure: bool = False,
     ) -> None:
         self.call_id = call_id
         self.local_tag = local_tag
@@ -58,6 +65,8 @@ class Dialog:
         self.local_cseq = local_cseq
         """CSeq number of the last request that we sent; 0 before the first."""
         self.remote_cseq = remote_cseq
+        self.secure = secure
+        """True if our Contact has to be a SIPS URI (RFC 3261 §12.1.1)."""
 
     @classmethod
     def accept(cls, request: Request, local_tag: str) -> Dialog:
@@ -83,6 +92,8 @@ class Dialog:
             routes=routes,
             local_cseq=0,
             remote_cseq=request.cseq.number,
+            secure=_is_sips(request.uri_text)
+            or _is_sips(NameAddr.parse(routes[0]).uri_text if routes else target),
         )
 
     @property
@@ -128,6 +139,28 @@ class Dialog:
         ]
         return Request(method, uri, headers)
 
+    def written(self, method: str, via: str, contact: str) -> str:
+        """As `request` gives it, but as text: start line, our `via` and all lines up to `contact`.
+
+        Only if `is_usual`; the order of the lines is that of `sip.transaction.plain.ECHO`.
+        """
+        self.local_cseq += 1
+        tag = self.remote_tag
+        routes = "".join([f"Route: {route}\r\n" for route in self.routes]) if self.routes else ""
+        return (
+            f"{method} {self.remote_target} SIP/2.0\r\nVia: {via}\r\n"
+            f"From: {self.local_uri};tag={self.local_tag}\r\n"
+            f"To: {self.remote_uri};tag={tag}\r\nCall-ID: {self.call_id}\r\n"
+            f"CSeq: {self.local_cseq} {method}\r\n{routes}Max-Forwards: 70\r\nContact: <{contact}>\r\n"
+        )
+
+    @property
+    def is_usual(self) -> bool:
+        """Whether `written` may be used: the other side has a tag, no router is strict, no URI is odd."""
+        if not self.remote_tag or _UNFIT.search(self.remote_target) is not None:
+            return False
+        return not self.routes or _is_loose(self.routes[0])
+
 
 def contact_of(request: Request) -> str:
     """URI of the one Contact that a request which forms or refreshes a dialog must have (§8.1.1.8).
@@ -143,6 +176,10 @@ def contact_of(request: Request) -> str:
     return contacts[0].uri_text
 
 
+def _is_sips(uri: str) -> bool:
+    return uri[:5].lower() == "sips:"
+
+
 def _is_loose(route: str) -> bool:
     uri = parse_uri(NameAddr.parse(route).uri_text)
     return isinstance(uri, Uri) and "lr" in uri.params
@@ -150,4 +187,4 @@ def _is_loose(route: str) -> bool:
 
 def _without_tag(value: NameAddr) -> str:
     # Always in angle brackets, so that the tag that follows is not taken for a parameter of the URI.
-    return str(NameAddr(value.display, value.uri_text))
+    return f"<{value.uri_text}>" if value.display is None else str(NameAddr(value.display, value.uri_text))

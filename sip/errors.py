@@ -88,7 +88,7 @@ REASONS: dict[int, str] = {
 
 
 class SipError(Exception):
-    """A request cannot be served; `status`, `reason` and `headers` are the answer to give.
+    """A request cannot be served; `status`, `reason`, `headers` and `body` are the answer to give.
 
     `reason` defaults to the phrase of the status code; a reason that names the fault is better.
     `headers` are extra header fields of the answer, e.g. (("Min-Expires", "60"),).
@@ -99,6 +99,8 @@ class SipError(Exception):
     status: int
     reason: str
     headers: tuple[tuple[str, str], ...]
+    body: bytes = b""
+    """For those who can say more of the fault than a phrase; its Content-Type is among the headers."""
 
     def __init__(
         self,
@@ -276,7 +278,7 @@ class MessageTooLarge(SipError):
 class ParseError(BadRequest):
     """Bytes that are no acceptable SIP message.
 
-    `partial` is what could be read when that is enough to answer (`Response.to(error.partial, ...)`);
+    `partial` is what could be read when that is enough to answer (`Response.answering(error.partial, ...)`);
     None when nobody can be answered: no request, no Via, an ACK, or a response.
     """
 
@@ -289,3 +291,7 @@ class ParseError(BadRequest):
 
 class TransportError(Exception):
     """A message could not be sent: the flow is gone or refused the bytes."""
+
+
+class DatagramTooLarge(TransportError):
+    """A message that no datagram holds (RFC 768), or none that the system would send."""

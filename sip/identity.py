@@ -68,6 +68,8 @@ def identify(request: Request, trusted: bool) -> Identity:
 
 
 def _asserted(request: Request, name: str) -> Identity | None:
+    if name not in request:
+        return None
     source: Source = "p-asserted-identity" if name == "P-Asserted-Identity" else "remote-party-id"
     for value in request.values(name):
         try:

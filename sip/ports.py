@@ -48,46 +48,56 @@ class KeyedQueue:
     __slots__ = ("_waiting",)
 
     def __init__(self) -> None:
-        self._waiting: dict[Hashable, deque[Job]] = {}
+        self._waiting: dict[Hashable, deque[Job] | None] = {}
+        """What is under way, and what waits for it: None where nothing does, which is nearly always."""
 
     def __len__(self) -> int:
         return len(self._waiting)
 
     def run(self, key: Hashable, job: Job) -> None:
         """Start `job` now if nothing of `key` is under way, otherwise when its turn comes."""
-        waiting = self._waiting.get(key)
+        if key not in self._waiting:
+            self._waiting[key] = None
+            self._work(key, job)
+            return
+        waiting = self._waiting[key]
         if waiting is None:
-            waiting = self._waiting[key] = deque((job,))
-            self._work(key, waiting)
-        else:
-            waiting.append(job)
+            waiting = self._waiting[key] = deque()
+        waiting.append(job)
 
-    def _work(self, key: Hashable, waiting: deque[Job]) -> None:
+    def _work(self, key: Hashable, job: Job | None) -> None:
         # A loop and not a chain of calls: a thousand jobs that end at once must not nest a thousand deep.
-        while waiting:
-            turn = _Turn(self, key, waiting)
+        while job is not None:
+            turn = _Turn(self, key)
             try:
-                waiting.popleft()(turn.release)
+                job(turn.release)
             except BaseException:
                 # The job refused: its turn is over, whoever waits must not wait for ever.
                 turn.released = True
-                self._work(key, waiting)
+                self._work(key, self._next(key))
                 raise
             turn.running = False
             if not turn.released:
                 return
+            job = self._next(key)
+
+    def _next(self, key: Hashable) -> Job | None:
+        """Whose turn it is now; without anybody, nothing of `key` is under way any more."""
+        waiting = self._waiting[key]
+        if waiting:
+            return waiting.popleft()
         del self._waiting[key]
+        return None
 
 
 class _Turn:
     """One job's turn: over when `release` was called, whether the job itself has returned or not."""
 
-    __slots__ = ("_key", "_queue", "_waiting", "released", "running")
+    __slots__ = ("_key", "_queue", "released", "running")
 
-    def __init__(self, queue: KeyedQueue, key: Hashable, waiting: deque[Job]) -> None:
+    def __init__(self, queue: KeyedQueue, key: Hashable) -> None:
         self._queue = queue
         self._key = key
-        self._waiting = waiting
         self.running = True
         self.released = False
 
@@ -96,4 +106,4 @@ class _Turn:
             return
         self.released = True
         if not self.running:
-            self._queue._work(self._key, self._waiting)
+            self._queue._work(self._key, self._queue._next(self._key))

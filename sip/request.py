@@ -57,11 +57,11 @@ class ServerRequest:
     ) -> None:
         """Answer with `status`; provisional answers may precede one final one."""
         self.transaction.respond(
-            Response.to(
+            Response.answering(
                 self.request, status, reason, to_tag=to_tag or self._to_tag, headers=headers, body=body
             )
         )
 
     def reject(self, error: SipError) -> None:
-        """Answer with the status, reason and header fields that `error` carries."""
-        self.reply(error.status, error.reason, error.headers)
+        """Answer with the status, reason, header fields and body that `error` carries."""
+        self.reply(error.status, error.reason, error.headers, error.body)

@@ -10,24 +10,32 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from sip.errors import SipError, TransportError
-from sip.message import Request, Response
+from sip.errors import DatagramTooLarge, SipError, TransportError
+from sip.message import Request, Response, parse
 from sip.timers import TimerWheel
 from sip.transaction import ClientTransaction, TransactionLayer
 from sip.transaction.layer import MAGIC_COOKIE
 from sip.transport.flow import Flow
 from sip.transport.hub import Destination
+from sip.transport.spec import Address
 from sip.uri import Uri
 
 log = logging.getLogger(__name__)
 
 LARGEST_BODY = 60_000
 """Bytes of a body that still fit a UDP datagram of at most 65,507 together with the head."""
+
+TOO_LARGE = 513
+"""What `ResponseUser.on_failure` hears of a request that only a datagram could have carried (§21.5.7)."""
+
+_MOST_NAMES = 1024
+"""Addresses of our own for which it is kept how they are written."""
 
 LARGEST_DATAGRAM = 1300
 """Bytes above which RFC 3261 §18.1.1 asks for a congestion-safe transport (path MTU unknown)."""
@@ -40,7 +48,17 @@ class ResponseUser(Protocol):
         """Each response, provisional ones too; our own Via is still on top of it."""
 
     def on_failure(self, status: int, reason: str) -> None:
-        """No response: 408 when nobody answered in time, 503 when nobody could be reached."""
+        """No response: 408 when nobody answered in time, 503 when nobody could be reached.
+
+        513 when no datagram holds the request and there was no answer by a connection either.
+        """
+
+
+class ContactNamer(Protocol):
+    """Writes our Contact into a request."""
+
+    def __call__(self, request: Request, flow: Flow, *, secure: bool) -> None:
+        """For a request that goes over `flow`; `secure`: as a SIPS URI."""
 
 
 class Network(Protocol):
@@ -74,11 +92,13 @@ class Sending:
         "_reasons",
         "_sender",
         "_suffix",
+        "_unfit",
         "_user",
         "answered",
         "provisional",
         "request",
         "transaction",
+        "tries",
     )
 
     def __init__(
@@ -95,11 +115,15 @@ class Sending:
         self.transaction: ClientTransaction | None = None
         self.answered = False
         self.provisional = False
+        self.tries = 0
+        """How often it was given to a flow that took it; 0: nobody can have got it."""
         self._sender = sender
         self._user = user
         self._suffix = suffix
         self._finish = finish
         self._places: deque[Destination] = deque()
+        self._unfit = False
+        """Whether there was a place that only a smaller request would have reached, by a datagram."""
         self._cancelled = False
         self._cancel_sent = False
         self._reasons: tuple[str, ...] = ()
@@ -122,17 +146,27 @@ class Sending:
         """Send over `flow`, with a new branch."""
         branch = self._sender.new_branch(self._suffix)
         # What one attempt writes into the request must not be there in the next.
-        request = self._original.copy() if self._places else self._original
+        again = self._places or (not flow.reliable and len(self._original.body) > LARGEST_DATAGRAM)
+        request = self._original.copy() if again else self._original
         if self._finish is not None:
             self._finish(request, flow)
         request.prepend("Via", f"SIP/2.0/{flow.transport} {flow.sent_by};branch={branch};rport")
         self.request = request
+        self.tries += 1
         self.transaction = self._sender.layer.client(request, branch, flow, self)
 
     def to(self, places: Iterable[Destination]) -> None:
         """Try `places` in turn."""
+        places = list(places)
+        self._unfit = _is_huge(self.request) and any(place.transport == "UDP" for place in places)
         self._places.extend(self._sender.preferred(self.request, places))
         self._try_next(503, "No address found")
+
+    def by_connection(self, flow: Flow, reason: str) -> None:
+        """No datagram holds it: to the same host and port, by a connection (§18.1.1)."""
+        self._unfit = True
+        self._places.appendleft(Destination("TCP", *flow.remote, None))
+        self._try_next(503, reason)
 
     def failed(self, failure: Failure) -> None:
         """The name could not be resolved."""
@@ -141,10 +175,13 @@ class Sending:
     def _give_up(self, status: int, reason: str) -> None:
         # From the wheel: the user is never called back from within send().
         self.answered = True
+        self.transaction = None
         self._sender.timers.after(0.0, self._user.on_failure, status, reason)
 
     def _try_next(self, status: int, reason: str) -> None:
         if not self._places or self._cancelled:
+            if self._unfit:
+                status, reason = TOO_LARGE, f"Too large for a datagram, and by a connection: {reason}"
             self._give_up(status, reason)
             return
         place = self._places.popleft()
@@ -159,10 +196,10 @@ class Sending:
 
     def _send_cancel(self) -> None:
         transaction = self.transaction
-        if transaction is None or transaction.request.method != "INVITE" or self._cancel_sent:
+        request = self.request
+        if transaction is None or request.method != "INVITE" or self._cancel_sent:
             return
         self._cancel_sent = True
-        request = transaction.request
         headers = [("Via", request.values("Via")[0])]
         headers += [("Route", value) for value in request.get_all("Route")]
         headers += [
@@ -194,6 +231,9 @@ class Sending:
             return
         else:
             self.answered = True
+            if self.request.method != "INVITE":
+                # No other answer is told of; without this the two would hold each other in memory.
+                self.transaction = None
         self._user.on_response(response)
 
     def on_timeout(self, transaction: ClientTransaction) -> None:
@@ -201,8 +241,56 @@ class Sending:
             self._try_next(408, "Request Timeout")
 
     def on_transport_error(self, transaction: ClientTransaction, error: TransportError) -> None:
-        if transaction is self.transaction:
+        if transaction is not self.transaction:
+            return
+        if isinstance(error, DatagramTooLarge):
+            self.tries -= 1
+            self.by_connection(transaction.flow, str(error))
+        else:
             self._try_next(503, str(error))
+
+
+class DirectSending:
+    """A request that was written as bytes, on the one flow that it is for: one transaction, one place.
+
+    What one transaction cannot do (a datagram that the system takes for too large) is left to a `Sending`.
+    """
+
+    __slots__ = ("_instead", "_name_contact", "_secure", "_sender", "_user")
+
+    def __init__(
+        self, sender: RequestSender, user: ResponseUser, name_contact: ContactNamer, secure: bool
+    ) -> None:
+        self._sender = sender
+        self._user = user
+        self._name_contact = name_contact
+        self._secure = secure
+        self._instead: Sending | None = None
+
+    @property
+    def tries(self) -> int:
+        """How often it was given to a flow that took it; 0: nobody can have got it."""
+        return 1 if self._instead is None else self._instead.tries
+
+    def on_response(self, transaction: ClientTransaction, response: Response) -> None:
+        """The answer."""
+        self._user.on_response(response)
+
+    def on_timeout(self, transaction: ClientTransaction) -> None:
+        """None came."""
+        self._sender.timers.after(0.0, self._user.on_failure, 408, "Request Timeout")
+
+    def on_transport_error(self, transaction: ClientTransaction, error: TransportError) -> None:
+        """It did not get out."""
+        if not isinstance(error, DatagramTooLarge):
+            self._sender.timers.after(0.0, self._user.on_failure, 503, str(error))
+            return
+        request = parse(transaction.data)
+        assert isinstance(request, Request)
+        request.remove_first("Via")
+        finish = partial(self._name_contact, secure=self._secure)
+        self._instead = Sending(self._sender, request, self._user, "", finish)
+        self._instead.by_connection(transaction.flow, str(error))
 
 
 class RequestSender:
@@ -219,6 +307,7 @@ class RequestSender:
         self.layer = layer
         self.network = network
         self.timers = timers
+        self._names: dict[tuple[str, Address, bool], tuple[str, str]] = {}
         self._token = token
         self._settings = settings or SenderSettings()
 
@@ -245,6 +334,40 @@ class RequestSender:
             sending.to([place])
         else:
             sending.over(hop)
+        return sending
+
+    def takes_at_once(self, flow: Flow, size: int) -> bool:
+        """Whether a request for `flow` with a body of `size` bytes goes over it, and nowhere else first."""
+        return flow.reliable or (size <= LARGEST_BODY and not self._settings.congestion_safe)
+
+    def names_on(self, flow: Flow, *, secure: bool) -> tuple[str, str]:
+        """How a Via of ours on `flow` begins, up to its parameters, and the URI of our Contact there."""
+        key = (flow.transport, flow.advertised, secure)
+        names = self._names.get(key)
+        if names is None:
+            if len(self._names) >= _MOST_NAMES:
+                self._names.clear()
+            names = f"SIP/2.0/{flow.transport} {flow.sent_by}", flow.uri(secure=secure)
+            self._names[key] = names
+        return names
+
+    def send_written(
+        self,
+        data: bytes,
+        branch: str,
+        flow: Flow,
+        user: ResponseUser,
+        name_contact: ContactNamer,
+        *,
+        secure: bool,
+    ) -> DirectSending:
+        """Send what was written for `flow` with `branch` in its Via, see `TransactionLayer.client_written`.
+
+        For what `takes_at_once`.  `name_contact(request, flow, secure=secure)` is called where it has to go
+        another way after all.  `user` is called as by `send`, but gets a plain 200 without its header fields.
+        """
+        sending = DirectSending(self, user, name_contact, secure)
+        self.layer.client_written(data, branch, flow, sending)
         return sending
 
     def forward_ack(self, request: Request, hop: Flow | Uri, *, branch_suffix: str = "") -> None:

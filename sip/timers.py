@@ -36,10 +36,13 @@ class Timer:
         if self._slot is not None:
             self._slot.pop(self, None)
             self._slot = None
+            # Mostly something that knows its timer: they must not hold each other in memory.
+            self._args = ()
 
     def _fire(self) -> None:
         self._slot = None
-        self._callback(*self._args)
+        args, self._args = self._args, ()
+        self._callback(*args)
 
 
 class TimerWheel:
@@ -92,9 +95,10 @@ class TimerWheel:
         while self._due_slots and self._due_slots[0] * self._tick <= self.now:
             number = heapq.heappop(self._due_slots)
             slot = self._slots.pop(number)
-            while slot:
-                timer = next(iter(slot))
-                del slot[timer]
+            for timer in list(slot):
+                if not timer.active:
+                    # Cancelled by one before it.
+                    continue
                 try:
                     timer._fire()
                 except Exception:

@@ -68,10 +68,10 @@ class Uri:
         The scheme is always sip, the host in lower case, escapes of unreserved characters are resolved,
         and password, port and parameters are left out.
         """
-        host = canonical_host(self.host)
-        if ":" in host:
-            host = f"[{host}]"
-        return f"sip:{host}" if self.user is None else f"sip:{canonical_escapes(self.user)}@{host}"
+        user, host = self.user, self.host
+        if len(host) + len(user or "") <= _WORTH_REMEMBERING:
+            return _remembered_aor(user, host)
+        return _aor(user, host)
 
 
 @dataclass(slots=True)
@@ -127,8 +127,7 @@ def parse_uri(text: str) -> AnyUri:
             if _OPAQUE.fullmatch(rest) is None:
                 raise BadRequest("Malformed URI")
             return OtherUri(scheme, text)
-    # Long texts are not worth remembering; they would let a stranger fill the memory.
-    parts = _remembered_parts(rest) if len(rest) <= 96 else _sip_parts(rest)
+    parts = _remembered_parts(rest) if len(rest) <= _WORTH_REMEMBERING else _sip_parts(rest)
     if parts is None:
         raise BadRequest("Malformed SIP URI")
     user, password, host, port, params_text, headers = parts
@@ -153,8 +152,22 @@ def _sip_parts(rest: str) -> _Parts | None:
     return user or None, password, host, port, params, headers or ""
 
 
+_WORTH_REMEMBERING = 96
+"""Characters; longer texts would let a stranger fill the memory."""
+
 _remembered_parts = lru_cache(maxsize=4096)(_sip_parts)
 """From, To and Request-URI of a PUBLISH or REGISTER are mostly one and the same text."""
+
+
+def _aor(user: str | None, host: str) -> str:
+    host = canonical_host(host)
+    if ":" in host:
+        host = f"[{host}]"
+    return f"sip:{host}" if user is None else f"sip:{canonical_escapes(user)}@{host}"
+
+
+_remembered_aor = lru_cache(maxsize=4096)(_aor)
+"""As `_remembered_parts`; a request asks for the AOR of each of its parties several times."""
 
 
 def parse_host(text: str) -> tuple[str, int | None]:

@@ -14,7 +14,19 @@ from typing import NoReturn
 
 import click
 
-from presence.cli import contacts, explain, rules, serve, status, users
+from presence.cli import (
+    config,
+    contacts,
+    dialrule,
+    explain,
+    profiles,
+    rules,
+    serve,
+    sessions,
+    status,
+    user_services,
+    users,
+)
 from presence.cli.options import where
 from presence.provisioning.errors import ProvisioningError
 from presence.settings import StartError
@@ -44,8 +56,15 @@ def presentity() -> None:
 
 presentity.add_command(serve.serve)
 presentity.add_command(users.user)
+user_services.add_to(users.user)
 presentity.add_command(rules.rules)
 presentity.add_command(contacts.contacts)
+presentity.add_command(sessions.session)
+presentity.add_command(config.config)
+presentity.add_command(dialrule.dialrule)
+presentity.add_command(profiles.host)
+presentity.add_command(profiles.pilot)
+presentity.add_command(profiles.profile)
 presentity.add_command(status.status)
 presentity.add_command(explain.explain)
 

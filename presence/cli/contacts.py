@@ -10,6 +10,7 @@ import click
 from presence.cli.options import settings_of, where
 from presence.cli.storage import opened
 from presence.directory import shown
+from presence.lists.naming import ListNames
 from presence.provisioning.contacts import (
     DEFAULT_GROUP,
     AddContact,
@@ -32,7 +33,8 @@ def service(context: click.Context) -> Iterator[ContactService]:
     with opened(settings) as database:
         from presence.storage.contacts import SqlContactRepository
 
-        yield ContactService(SqlContactRepository(database), domains, settings.max_list_members)
+        names = ListNames(settings.list_uri, settings.group_list_uri)
+        yield ContactService(SqlContactRepository(database), domains, settings.max_list_members, names)
 
 
 def demand(outcome: Outcome) -> None:
@@ -89,7 +91,11 @@ def add(
     index: str | None,
     phone: bool | None,
 ) -> None:
-    """Add MEMBER (a SIP address, or the name of a user of the same domain), or change what is given."""
+    """Add MEMBER (a SIP address, or the name of a user of the same domain), or change what is given.
+
+    MEMBER may be a contact list of the same user, such as NAME+contacts.GROUP: then its members are in the
+    group.
+    """
     change = AddContact(group, member, index, nickname, phone)
     with service(context) as known:
         (outcome,) = known.apply(owner, [change])
@@ -97,7 +103,7 @@ def add(
             for outcome in known.apply(owner, [AddGroup(group), change]):
                 demand(outcome)
         demand(outcome)
-    click.echo(f"added {shown(member)}{in_group(group)}")
+    click.echo(f"{'changed' if outcome.changed else 'added'} {shown(member)}{in_group(group)}")
 
 
 @contacts.command()

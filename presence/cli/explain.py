@@ -16,10 +16,11 @@ from urllib.parse import urlencode
 
 import click
 
-from presence.cli.options import settings_of, where
+from presence.cli.options import assignments, setting, settings_of, where
 from presence.cli.status import PATIENCE, ask
 from presence.cli.storage import opened
 from presence.directory import Directory, shown
+from presence.policy.identity import domain_of
 from presence.provisioning.addresses import canonical_aor
 from presence.provisioning.errors import ProvisioningError
 from presence.runfile import RunFile
@@ -45,6 +46,8 @@ OFFLINE: Final = (
 @click.argument("watcher", metavar="WATCHER")
 @click.argument("presentity", metavar="PRESENTITY")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@setting("domain")
+@assignments
 @where
 @click.pass_context
 def explain(context: click.Context, watcher: str, presentity: str, as_json: bool) -> None:
@@ -96,42 +99,67 @@ def from_database(settings: Settings, watcher: str, presentity: str) -> dict[str
     from presence.wiring import build
 
     aors = {canonical_aor(watcher), canonical_aor(presentity)}
-    directory = Directory(settings.domain)
     now = time.time()
     with opened(settings) as database, database.snapshot() as snapshot:
-        directory.load(user for user in snapshot.users() if aors & {user.aor, *user.aliases})
+        users = list(snapshot.users())
+        settings, domains_from = _with_domains(settings, (user.aor for user in users))
+        directory = Directory(settings.domain)
+        directory.load(user for user in users if aors & {user.aor, *user.aliases})
         aors |= {directory.resolve(aor) or aor for aor in aors}
         # Nothing opens, nothing is sent, nothing is written.
         house = build(
             settings, _Nowhere(), _NoJournal(), directory, secret=bytes(32), now=0.0, wall=lambda: now
         )
         rules = [document for document in snapshot.policies() if document.owner in aors]
+        house.contacts.load((owner, groups) for owner, groups in snapshot.contacts() if owner in aors)
         house.restore(_rows_of(snapshot, aors, now), now=0.0, wall=now, policies=rules)
     try:
         explanation = house.explain(watcher, presentity)
     except LookupError as error:
         raise ProvisioningError(str(error.args[0])) from None
-    return {"server": "not running", **explanation.as_dict()}
+    return {
+        "server": "not running",
+        "domains": list(settings.domain),
+        "domains_from": domains_from,
+        **explanation.as_dict(),
+    }
 
 
-_OWNER: Final[Mapping[str, Callable[[Sequence[Any], Sequence[Any]], tuple[object, float]]]] = {
-    "binding": lambda key, row: (key[0], row[4]),
-    "publication": lambda key, row: (row[1], row[3]),
-    "subscription": lambda key, row: (row[2], row[14]),
+def _with_domains(settings: Settings, aors: Iterable[str]) -> tuple[Settings, str]:
+    """The settings with the domains that the server serves when it runs, and how they are known.
+
+    The default domain says nothing about what a server with other options serves, and whoever is not of a
+    domain of ours counts as foreign.
+    """
+    if "domain" in settings.model_fields_set:
+        return settings, "settings"
+    run = RunFile.read(settings.state_file)
+    if run is not None and run.domains:
+        # Left behind by a server that was killed.
+        return settings.model_copy(update={"domain": run.domains}), "last run"
+    domains = tuple(sorted({domain_of(aor) for aor in aors} - {""}))
+    return (settings.model_copy(update={"domain": domains}), "users") if domains else (settings, "default")
+
+
+_ABOUT: Final[Mapping[str, Callable[[Sequence[Any], Sequence[Any]], tuple[set[object], float]]]] = {
+    "binding": lambda key, row: ({key[0]}, row[4]),
+    "publication": lambda key, row: ({row[1]}, row[3]),
+    # The watcher as well: through a list he may watch anybody.
+    "subscription": lambda key, row: ({row[2], row[3]}, row[14]),
 }
-"""Kind to the AOR that a row is about and when it ends; rows of other kinds say nothing here."""
+"""Kind to the AORs that a row is about and when it ends; rows of other kinds say nothing here."""
 
 
 def _rows_of(snapshot: Snapshot, aors: Iterable[str], now: float) -> Callable[[str], Rows]:
     wanted = frozenset(aors)
 
     def load(kind: str) -> Rows:
-        about = _OWNER.get(kind)
+        about = _ABOUT.get(kind)
         if about is None:
             return
         for key, row in snapshot.load(kind):
-            owner, ends = about(key, row)
-            if owner in wanted and ends > now:
+            aors, ends = about(key, row)
+            if aors & wanted and ends > now:
                 yield key, row
 
     return load
@@ -173,7 +201,7 @@ def as_text(report: Mapping[str, Any]) -> str:
     """The steps one after the other."""
     lines = [
         f"{shown(report['watcher'])} watches {shown(report['presentity'])}: {report['handling']}",
-        *([] if report["server"] == "running" else [OFFLINE]),
+        *([] if report["server"] == "running" else [OFFLINE, _domains(report)]),
     ]
 
     def section(title: str, content: Iterable[str], nothing: str = "none") -> None:
@@ -188,6 +216,18 @@ def as_text(report: Mapping[str, Any]) -> str:
     subscriptions = (line for it in report["subscriptions"] for line in _subscription(it))
     section("subscriptions", subscriptions)
     return "\n".join(lines)
+
+
+_DOMAINS_FROM: Final = {
+    "settings": "as the settings say",
+    "last run": "as the server that ran last",
+    "users": "those of the users; --domain says others",
+    "default": "the default; --domain says others",
+}
+
+
+def _domains(report: Mapping[str, Any]) -> str:
+    return f"Domains served: {', '.join(report['domains'])} ({_DOMAINS_FROM[report['domains_from']]})."
 
 
 def _component(it: Mapping[str, Any]) -> str:
@@ -215,8 +255,35 @@ def _subscription(it: Mapping[str, Any]) -> list[str]:
     if last is not None:
         at = datetime.fromtimestamp(last["at"], UTC).isoformat(timespec="seconds")
         told = f"last NOTIFY: {last['status']} {last['reason']} at {at}"
-    lines = [f"{it['id']}: {head}{agent}", f"  {told}"]
+    through = "" if it["through"] is None else f", through the list {shown(it['through'])}"
+    lines = [f"{it['id']}: {head}{agent}{through}", f"  {told}"]
     if it["filter"] is not None:
         lines += ["  filter:", *(f"    {line}" for line in it["filter"].splitlines())]
-        lines += ["  document after it:", *(f"    {line}" for line in it["document"].splitlines())]
-    return lines
+        document = ["none"] if it["document"] is None else it["document"].splitlines()
+        lines += ["  document after it:", *(f"    {line}" for line in document)]
+    return lines + _told(it)
+
+
+_HELD: Final = {
+    "trigger": "no trigger of the filter fires for what has changed",
+    "window": "changes of the list gather",
+    "answer": "the NOTIFY before is not answered yet",
+    "unreachable": "the last NOTIFY could not be sent; the next one goes when the watcher shows up",
+    "rate": "the rate allows no NOTIFY yet",
+}
+
+
+def _told(it: Mapping[str, Any]) -> list[str]:
+    """What the watcher has, and why that is not what he would be sent."""
+    held, told = it["held_back"], it["told"]
+    lines = [f"  rates: {it['rates']}"] if it["rates"] else []
+    if it["state"] != "active":
+        return lines
+    if held is not None:
+        when = "" if held["seconds"] is None else f", for another {held['seconds']:.1f} s"
+        lines.append(f"  held back: {_HELD[held['why']]}{when}")
+    if told is None:
+        return [*lines, "  told last: not known"]
+    if told == it["document"]:
+        return [*lines, "  told last: that document"]
+    return [*lines, "  told last:", *(f"    {line}" for line in told.splitlines())]

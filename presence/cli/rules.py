@@ -13,8 +13,13 @@ import click
 from presence.cli.options import settings_of, where
 from presence.cli.storage import opened
 from presence.directory import shown
+from presence.policy.cisco import parse_cisco_rule
+from presence.policy.documents import compile_document
+from presence.policy.doubts import doubts
+from presence.policy.stored import CISCO, PolicyDocument
 from presence.provisioning.policies import PolicyService
 from presence.settings import StartError
+from sip.errors import BadRequest, EntityTooLarge
 
 
 @contextmanager
@@ -49,16 +54,22 @@ def set_rules(context: click.Context, address: str, file: str) -> None:
     with service(context) as policies:
         made = policies.set(address, document)
     click.echo(f"set the rules of {shown(made.owner)}")
+    for doubt in doubts(compile_document(made)):
+        click.echo(f"note: {doubt}", err=True)
 
 
 @rules.command()
 @click.argument("address", metavar="NAME@DOMAIN")
+@click.option("--rule", metavar="NAME", help="One of the rules that the user's client has set, with its ACL.")
 @where
 @click.pass_context
-def show(context: click.Context, address: str) -> None:
+def show(context: click.Context, address: str, rule: str | None) -> None:
     """Print the rules of a user as they were set."""
     with service(context) as policies:
-        found = policies.get(address)
+        if rule is None:
+            found = policies.get(address)
+        else:
+            found = policies.get(address, source=CISCO, name=" ".join(rule.split()))
     click.echo(found.document, nl=not found.document.endswith(b"\n"))
 
 
@@ -66,11 +77,17 @@ def show(context: click.Context, address: str) -> None:
 @where
 @click.pass_context
 def list_rules(context: click.Context) -> None:
-    """List who has rules: address, where they come from, name, bytes and time, with tabs between them."""
+    """List who has rules: address, where they come from, name, bytes and time, with tabs between them.
+
+    A rule that the user's client has set (cisco) is followed by its ACL, the watchers that it is about.
+    """
     with service(context) as policies:
         for it in policies.list():
             at = datetime.fromtimestamp(it.updated_at, UTC).isoformat(timespec="seconds")
-            click.echo("\t".join((shown(it.owner), it.source, it.name, str(len(it.document)), at)))
+            line = [shown(it.owner), it.source, it.name, str(len(it.document)), at]
+            if it.source == CISCO:
+                line.append(" ".join(map(shown, _acl(it))))
+            click.echo("\t".join(line))
 
 
 @rules.command()
@@ -83,3 +100,10 @@ def delete(context: click.Context, address: str) -> None:
         name = shown(policies.get(address).owner)
         policies.delete(address)
     click.echo(f"deleted the rules of {name}")
+
+
+def _acl(document: PolicyDocument) -> tuple[str, ...]:
+    try:
+        return parse_cisco_rule(document.document).acl
+    except (BadRequest, EntityTooLarge) as error:
+        return (f"cannot be read: {error.reason}",)

@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from presence.composition.devices import by_device_id
+from presence.composition.devices import by_device_id, device_name
 from presence.composition.merging import Sourced
-from presence.composition.model import Component, Composed, CompositionSettings, single_tuple
-from presence.composition.persons import one_person
+from presence.composition.model import (
+    REGISTRATION,
+    STANDING,
+    Component,
+    Composed,
+    CompositionSettings,
+    single_tuple,
+)
+from presence.composition.persons import PERSON_ID, one_person
 from presence.composition.times import next_moment
-from presence.composition.tuples import distinct, order
+from presence.composition.tuples import order
 from presence.documents.pidf import CLOSED, Part, render_pidf
 
 _CLOSED: Final = Composed(tuples=single_tuple("unpublished", CLOSED).tuples)
@@ -19,18 +26,20 @@ _NOTHING: Final = Composed()
 
 def compose(components: Sequence[Component], now_wall: float, settings: CompositionSettings) -> Composed:
     """The one state that `components` tell of at `now_wall` (epoch seconds)."""
+    if len(components) > 1:
+        components = _without_registration(components)
     if not components:
         return neutral(settings)
     if len(components) == 1:
         component = components[0]
         document = component.document
         if not document.moments and len(document.persons) <= 1 and len(document.devices) <= 1:
-            source = component.source
+            source, mark = component.source, component.mark
             tuples, persons, devices, notes, extensions, _ = document
             return Composed(
-                tuple([element.sourced(source) for element in tuples]),
-                (persons[0].sourced(source),) if persons else persons,
-                (devices[0].sourced(source),) if devices else devices,
+                tuple([element.of(source, f"{element.id}-{mark}") for element in tuples]),
+                (persons[0].of(source, PERSON_ID),) if persons else persons,
+                (devices[0].of(source, device_name(devices[0].device_id)),) if devices else devices,
                 notes,
                 extensions,
             )
@@ -55,6 +64,12 @@ def render(aor: str, composed: Composed) -> bytes:
     return render_pidf(aor, pieces)
 
 
+def _without_registration(components: Sequence[Component]) -> Sequence[Component]:
+    """That somebody can be reached is concluded from his binding only if he has published nothing himself."""
+    said = [component for component in components if component.key != REGISTRATION]
+    return said if any(component.key != STANDING for component in said) else components
+
+
 def _arrival(component: Component) -> str:
     return component.key
 
@@ -67,29 +82,23 @@ def _merged(components: Sequence[Component], now_wall: float) -> Composed:
     notes: list[tuple[Component, Part]] = []
     extensions: list[tuple[Component, Part]] = []
     for component in components:
-        document, source = component.document, component.source
+        document, source, mark = component.document, component.source, component.mark
         for element in document.tuples:
-            tuples.append((component, element.sourced(source)))
+            tuples.append((component, element.of(source, f"{element.id}-{mark}")))
         for element in document.persons:
-            persons.append((component, element.sourced(source)))
+            persons.append((component, element.of(source, PERSON_ID)))
         for element in document.devices:
-            devices.append((component, element.sourced(source)))
+            devices.append((component, element.of(source, device_name(element.device_id))))
         if document.notes:
             notes += [(component, part) for part in document.notes]
         if document.extensions:
             extensions += [(component, part) for part in document.extensions]
-    # Ids are given in the order of arrival, places by relevance.
-    chosen = [*one_person(persons, now_wall), *by_device_id(devices, now_wall)]
-    named = distinct([*tuples, *((pair[0], element) for pair, element in chosen)])
-    count = len(tuples)
-    places: Sequence[int] = range(count)
-    if count > 1:
-        places = sorted(places, key=[order(pair) for pair in tuples].__getitem__)
-    persons_until = count + (1 if persons else 0)
+    if len(tuples) > 1:
+        tuples.sort(key=order)
     return Composed(
-        tuple([named[at].at(now_wall) for at in places]),
-        tuple(named[count:persons_until]),
-        tuple(named[persons_until:]),
+        tuple([element.at(now_wall) for _, element in tuples]),
+        one_person(persons, now_wall),
+        by_device_id(devices, now_wall),
         _each_once(notes),
         _each_once(extensions),
         next_moment(components, now_wall),

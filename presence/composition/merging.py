@@ -66,14 +66,10 @@ def _by_name(element: Element, now_wall: float) -> dict[str, list[Part]]:
 
 def _newest_timestamp(ranked: Sequence[Sourced], chosen: dict[str, list[Part]]) -> float | None:
     """When the whole became what it is: the newest of the times, which goes to `chosen`."""
-    newest: Element | None = None
-    for _, element in ranked:
-        if element.timestamp is not None and (
-            newest is None or newest.timestamp is None or element.timestamp > newest.timestamp
-        ):
-            newest = element
-    if newest is None:
+    timed = [pair for pair in ranked if pair[1].timestamp is not None]
+    if not timed:
         return None
+    _, newest = min(timed, key=lambda pair: newest_first(pair[1], pair[0].published_at))
     chosen[DM_TIMESTAMP] = [part for part in newest.parts if part.name == DM_TIMESTAMP]
     return newest.timestamp
 
@@ -85,7 +81,8 @@ def _most_recent_input(ranked: Sequence[Sourced]) -> list[Part]:
     for component, element in ranked:
         inputs = [part for part in element.parts if part.name == USER_INPUT]
         if inputs:
-            time = _input_time(inputs[0], -newest_first(element, component.published_at))
+            published_at = component.published_at
+            time = min(_input_time(inputs[0], -newest_first(element, published_at)), published_at)
             if not best or time > best_time:
                 best, best_time = inputs, time
     return best

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Final, Literal, NamedTuple
 
 from presence.documents import layout
@@ -18,6 +19,9 @@ STANDING: Final = "standing"
 PRIORITIES: Final[Mapping[str, float]] = {PUBLICATION: 0.0, STANDING: -0.5, REGISTRATION: -1.0}
 """By kind.  What somebody says now counts more than what he has said for a longer time, and both more than
 what is only concluded from his phone being there."""
+
+_MARK_BYTES: Final = 5
+"""A presentity has tens of components and devices, so two never have the same mark."""
 
 # The name in front of the version (RFC 3261 §25.1, product), or the first word of what is no such thing.
 _PRODUCT: Final = re.compile(r"\s*([^\s/()<>]+)")
@@ -35,6 +39,15 @@ class Component(NamedTuple):
     published_at: float
     """Epoch seconds: how old everything is that names no time of its own."""
     document: PidfDocument
+
+    @property
+    def mark(self) -> str:
+        """What the ids of this component's tuples end in, so that no other component has the same.
+
+        It depends on nothing but the key: who else publishes, seen or hidden, leaves no trace in it, and an
+        id never passes to something else.
+        """
+        return mark_of(self.key)
 
 
 class Composed(NamedTuple):
@@ -73,6 +86,11 @@ class CompositionSettings:
             if name in among:
                 return among[name]
         return 0.0
+
+
+def mark_of(key: str) -> str:
+    """A short name that is always the same for `key`, and tells nothing of it."""
+    return blake2b(key.encode(), digest_size=_MARK_BYTES).hexdigest()
 
 
 def source_name(document: PidfDocument, user_agent: str) -> str:

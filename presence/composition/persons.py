@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from presence.composition.merging import Sourced, authority, merge
 from presence.documents.pidf import Element
 
+PERSON_ID: Final = "presentity"
+"""There is one, whoever speaks of him at the moment."""
 
-def one_person(persons: Sequence[Sourced], now_wall: float) -> list[tuple[Sourced, Element]]:
-    """The person that all components together tell of, with who decided it."""
+
+def one_person(persons: Sequence[Sourced], now_wall: float) -> tuple[Element, ...]:
+    """The person that all components together tell of, if one does."""
     if not persons:
-        return []
-    ranked = sorted(persons, key=authority)
-    return [(ranked[0], merge(ranked, now_wall))]
+        return ()
+    return (merge(sorted(persons, key=authority), now_wall),)

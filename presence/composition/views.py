@@ -19,6 +19,10 @@ Compose = Callable[[Sequence[Component], float], Composed]
 class View(Hashable, Protocol):
     """What is taken away before and after composing; hashable, and equal to views that show the same."""
 
+    @property
+    def feigns(self) -> bool:
+        """Whether it shows, whatever there is, what is shown of somebody who has published nothing."""
+
     def apply(self, components: Sequence[Component], now_wall: float, compose: Compose) -> Composed:
         """The state that is seen: components left out, the rest composed, parts of that left out."""
 
@@ -26,6 +30,11 @@ class View(Hashable, Protocol):
 @dataclass(frozen=True, slots=True)
 class Everything:
     """The view without limits."""
+
+    @property
+    def feigns(self) -> bool:
+        """It does not."""
+        return False
 
     def apply(self, components: Sequence[Component], now_wall: float, compose: Compose) -> Composed:
         """All of it."""

@@ -26,6 +26,10 @@ _COUNTS: Final = re.compile(
 _FOLD: Final = re.compile(r"(?<=[^\r\n])\r?\n[ \t]++(?=\S)")
 _LINE_END: Final = re.compile(r"\r?\n")
 _TOKEN: Final = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]++")
+_CLASSES: Final = frozenset(
+    {"voice-message", "fax-message", "pager-message", "multimedia-message", "text-message", "none"}
+)
+"""Message context classes (RFC 3458 §6.2): what has such a name is meant as a count."""
 _LINE_BREAKS: Final = str.maketrans(dict.fromkeys("\r\n\0", " "))
 _STATUS: Final = {"yes": True, "no": False}
 
@@ -63,7 +67,7 @@ def parse_message_summary(data: bytes, size: int = 65536) -> MessageSummary:
 
     Raises:
         EntityTooLarge: 413, more than `size` bytes.
-        BadRequest: 400, no Messages-Waiting, a line without colon, a count above 2^32-1.
+        BadRequest: 400, no Messages-Waiting, a line without colon, a count that is none or above 2^32-1.
     """
     if len(data) > size:
         raise EntityTooLarge(f"{_WHAT}: more than {size} bytes")
@@ -88,6 +92,8 @@ def parse_message_summary(data: bytes, size: int = 65536) -> MessageSummary:
                 account = value.strip("<>")
             case key:
                 found = _counts(name, value)
+                if found is None and key in _CLASSES:
+                    raise BadRequest(f"{_WHAT}: {name} is {one_line(value)!r}, which is no count")
                 if found is None:
                     others.append((name, value))
                 else:

@@ -20,6 +20,8 @@ XML: Final = "http://www.w3.org/XML/1998/namespace"
 XSI: Final = "http://www.w3.org/2001/XMLSchema-instance"
 CISCO_RPID: Final = "urn:cisco:params:xml:ns:pidf:rpid"
 """Cisco's activities and device models."""
+SPHERE: Final = "urn:presentity:sphere"
+"""Ours: the sphere that somebody names in his own words, for which RPID's schema has no place."""
 CISCO_SOURCE: Final = "urn:cisco:params:xml:ns:pidf:source"
 """Cisco's name of the source of a tuple."""
 

@@ -59,7 +59,7 @@ class Element:
     """One `tuple`, `person` or `device`; never changed, only replaced."""
 
     __slots__ = (
-        "_sourced",
+        "_of",
         "_xml",
         "basic",
         "device_id",
@@ -102,7 +102,7 @@ class Element:
         self.timed = timed
         """Whether a part begins or ends to hold at some time."""
         self._xml: bytes | None = None
-        self._sourced: Element | None = None
+        self._of: Element | None = None
 
     @property
     def xml(self) -> bytes:
@@ -133,17 +133,12 @@ class Element:
         """The element with other parts; what was read from them stays."""
         return self._copy(self.id, parts, self.source)
 
-    def named(self, ident: str) -> Element:
-        """The element with another id."""
-        return self._copy(ident, self.parts, self.source)
-
-    def sourced(self, source: str) -> Element:
-        """The element, said to be from `source` unless it names its own."""
-        if self.source is not None:
-            return self
-        kept = self._sourced
-        if kept is None or kept.source != source:
-            kept = self._sourced = self._copy(self.id, self.parts, source)
+    def of(self, source: str, ident: str) -> Element:
+        """The element by the name `ident`, and said to be from `source` unless it names its own."""
+        source = self.source or source
+        kept = self._of
+        if kept is None or kept.id != ident or kept.source != source:
+            kept = self._of = self._copy(ident, self.parts, source)
         return kept
 
     def _copy(self, ident: str, parts: tuple[Part, ...], source: str | None) -> Element:
@@ -215,8 +210,12 @@ def relevance(element: Element) -> tuple[int, float]:
 
 
 def newest_first(element: Element, published_at: float = _NOW) -> float:
-    """Sort key: the newest first.  What names no time is as old as its publication."""
-    return -(published_at if element.timestamp is None else element.timestamp)
+    """Sort key: the newest first.  What names no time is as old as its publication, and nothing is newer.
+
+    A time that had not come when it was published counts as that of its publication: else a phone whose clock
+    is ahead would outweigh all others for as long.
+    """
+    return -(published_at if element.timestamp is None else min(element.timestamp, published_at))
 
 
 def render_pidf(entity: str, pieces: Iterable[bytes]) -> bytes:

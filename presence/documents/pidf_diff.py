@@ -17,7 +17,7 @@ from xml.sax.saxutils import quoteattr
 from presence.documents.namespaces import PIDF
 from presence.documents.xml import DEFAULT_LIMITS, XmlLimits
 from presence.documents.xml_nodes import Document, Element, Node, Text, read_document, write_node
-from presence.documents.xml_patch import XML_ID, PatchError, apply_operations
+from presence.documents.xml_patch import ERROR_TYPE, XML_ID, PatchError, apply_operations, error_document
 from sip.errors import BadRequest, EntityTooLarge
 
 CONTENT_TYPE: Final = "application/pidf-diff+xml"
@@ -30,6 +30,8 @@ _IDS: Final = (("", "id"), XML_ID)
 _OURS: Final = XmlLimits(size=16 * 1024 * 1024, depth=64)
 _MOST_CHILDREN: Final = 200
 """Beyond that a difference is not looked for."""
+_LARGEST_ERROR: Final = 800
+"""Bytes of an error document that is sent: the answer has to fit into a datagram; the reason says it too."""
 _FAST: Final = b'<?xml version="1.0" encoding="UTF-8"?>\n<presence xmlns="urn:ietf:params:xml:ns:pidf"'
 _FAST_END: Final = b"</presence>"
 
@@ -109,7 +111,7 @@ def apply_published_patch(base: bytes | None, patch: bytes, limits: XmlLimits = 
     `base` is what the publication had, None for an initial one.
 
     Raises:
-        PatchError: 400, an operation fails (`xml_patch.error_document` makes a body of it).
+        PatchError: 400, an operation fails; the answer has the document of RFC 5261 §5.1 as its body.
         BadRequest: 400, not this format; a `pidf-diff` in an initial publication, or of another presentity.
         EntityTooLarge: 413, the patch, or what it makes of the document.
     """
@@ -123,7 +125,13 @@ def apply_published_patch(base: bytes | None, patch: bytes, limits: XmlLimits = 
     ours = document.root.attributes.get(("", "entity"))
     if theirs is not None and ours is not None and theirs[1].strip() != ours[1].strip():
         raise BadRequest("pidf-diff: the entity is not that of the publication")
-    _patch(document, diff.root)
+    try:
+        _patch(document, diff.root)
+    except PatchError as error:
+        told = error_document(error)
+        if len(told) <= _LARGEST_ERROR:
+            error.headers, error.body = (("Content-Type", ERROR_TYPE),), told
+        raise
     result = document.write()
     if len(result) > limits.size:
         raise EntityTooLarge(f"PIDF after the patch: more than {limits.size} bytes")

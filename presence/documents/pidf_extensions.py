@@ -8,6 +8,7 @@ not know becomes `other`), what cannot is left out.  Elements of any other names
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Literal, NamedTuple
 
@@ -15,10 +16,11 @@ from lxml import etree
 
 from presence.documents import xsd
 from presence.documents.layout import leaf_text
-from presence.documents.namespaces import CAPS, CIPID, DATA_MODEL, PIDF, RPID, TIMED_STATUS, XML, XSI
+from presence.documents.namespaces import CAPS, CIPID, DATA_MODEL, PIDF, RPID, SPHERE, TIMED_STATUS, XML, XSI
 
 _LANG: Final = f"{{{XML}}}lang"
 _MUST_UNDERSTAND: Final = f"{{{PIDF}}}mustUnderstand"
+_MEDIA_TYPE: Final = re.compile(r"[a-z0-9!#$%&'*+.^_`{|}~-]+/[a-z0-9!#$%&'*+.^_`{|}~-]+")
 
 Value = Callable[[str], str | None]
 """The valid form of a text; None if there is none."""
@@ -42,6 +44,8 @@ class Model(NamedTuple):
     """How the children beside the notes exclude each other: `unknown` stands alone, or the first decides."""
     least: int = 0
     """How many children beside the notes there must be."""
+    own_words: str | None = None
+    """Clark name of the child that a text becomes which is none of the children's names; None: it goes."""
 
 
 class Child(NamedTuple):
@@ -66,6 +70,11 @@ def _word(*words: str) -> Value:
         return text if text in words else None
 
     return read
+
+
+def _media_type(text: str) -> str | None:
+    text = text.strip().lower()
+    return text if _MEDIA_TYPE.fullmatch(text) is not None else None
 
 
 _EMPTY: Final = Model()
@@ -163,7 +172,10 @@ _RPID: Final = {
         choice="one",
         least=1,
     ),
-    "sphere": _ranged(_each(1, "home work unknown", many=True), 1, "one"),
+    # RFC 4480's own example has a text in it, which its schema forbids.
+    "sphere": _ranged(_each(1, "home work unknown", many=True), 1, "one")._replace(
+        own_words=f"{{{SPHERE}}}other"
+    ),
     "status-icon": Model(xsd.uri, _TIMES, (), True),
     "time-offset": Model(xsd.integer, {**_TIMES, "description": _any_text}, (), True),
     "user-input": Model(
@@ -263,7 +275,7 @@ _SERVCAPS: Final[tuple[tuple[str, Model, bool], ...]] = (
     ("priority", _PRIORITIES, False),
     ("schemes", _list_of("s"), False),
     ("text", _BOOLEAN, False),
-    ("type", _STRING, True),
+    ("type", Model(_media_type), True),
     ("video", _BOOLEAN, False),
 )
 _CAPS: Final = {
@@ -298,6 +310,9 @@ WITH_TIMES: Final = frozenset(
     f"{{{RPID}}}{name}" for name, model in _RPID.items() if "from" in model.attributes
 )
 """What holds from a time on or until one (RFC 4480 §3, table 1)."""
+ONLY_ONCE: Final = frozenset(f"{{{RPID}}}{name}" for name in _RPID) - WITH_TIMES
+"""What a tuple, person or device has at most one of (RFC 4480 §5)."""
+TIMED: Final = f"{{{TIMED_STATUS}}}timed-status"
 
 
 def repair(element: etree._Element) -> bool:
@@ -325,6 +340,8 @@ def _apply(element: etree._Element, model: Model, own: str) -> bool:
             return False
         element.text = text
         return True
+    if model.own_words is not None and not len(element):
+        _make_child(element, model, own)
     element.text = None
     kept: list[tuple[int, etree._Element]] = []
     for child in list(element):
@@ -342,6 +359,15 @@ def _apply(element: etree._Element, model: Model, own: str) -> bool:
         children.append(etree.Element(f"{own}unknown"))
     element[:] = children
     return True
+
+
+def _make_child(element: etree._Element, model: Model, own: str) -> None:
+    """What stands there as text becomes the child that means the same."""
+    text = " ".join((element.text or "").split())
+    if text.lower() in model.children:
+        etree.SubElement(element, f"{own}{text.lower()}")
+    elif text and model.own_words is not None:
+        etree.SubElement(element, model.own_words).text = text
 
 
 def _place(

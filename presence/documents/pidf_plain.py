@@ -19,7 +19,8 @@ from lxml import etree
 from presence.documents import layout
 from presence.documents.namespaces import PREFIXES
 from presence.documents.pidf import CLOSED, OPEN, Element, Kind, Part, PidfDocument, document
-from presence.documents.xsd import epoch
+from presence.documents.pidf_extensions import ONLY_ONCE
+from presence.documents.xsd import absolute, epoch
 
 
 class Child(NamedTuple):
@@ -173,7 +174,7 @@ def _tuple(
             given = match[_PRIORITY]
             priority = 0.0 if given is None else float(given)
         elif what == _TIME:
-            timestamp = epoch(match[_TIME].decode())
+            timestamp = _moment(match[_TIME])
             if time is not None or timestamp is None:
                 return None
             time = Part(layout.TIMESTAMP, b"<timestamp>%b</timestamp>" % match[_TIME])
@@ -181,7 +182,7 @@ def _tuple(
             notes.append(Part(layout.NOTE, match[_NOTE]))
         else:
             child = _child(read_child, "tuple", root_tag, match[_STATUS if what == _STATUS else _EXTENSION])
-            if child is None or (status and what == _STATUS):
+            if child is None or (status and what == _STATUS) or _repeated(child, extensions):
                 return None
             if what == _STATUS:
                 status, basic = child.parts, child.basic
@@ -211,17 +212,30 @@ def _person(
         if what == _PERSON_NOTE:
             notes.append(Part(layout.DM_NOTE, match[_PERSON_NOTE]))
         elif what in (_PERSON_TIME, _PERSON_DM_TIME):
-            timestamp = epoch(match[what].decode())
+            timestamp = _moment(match[what])
             if time is not None or timestamp is None:
                 return None
             time = Part(layout.DM_TIMESTAMP, b"<dm:timestamp>%b</dm:timestamp>" % match[what])
         else:
             child = _child(read_child, "person", root_tag, match[_PERSON_EXTENSION])
-            if child is None:
+            if child is None or _repeated(child, parts):
                 return None
             parts += child.parts
             timed = timed or child.timed
     return None
+
+
+def _repeated(child: Child, before: list[Part]) -> bool:
+    """Whether `child` is one that may stand only once, and stands there already."""
+    return any(
+        part.name in ONLY_ONCE and any(part.name == other.name for other in before) for part in child.parts
+    )
+
+
+def _moment(timestamp: bytes) -> float | None:
+    """Epoch seconds; None if it is no time as RFC 3339 has it."""
+    text = timestamp.decode()
+    return epoch(text) if absolute(text) == text else None
 
 
 def _child(read_child: ReadChild, kind: Kind, root_tag: bytes, child: bytes) -> Child | None:

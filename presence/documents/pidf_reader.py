@@ -8,6 +8,7 @@ reason.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from lxml import etree
@@ -16,11 +17,11 @@ from presence.documents import layout
 from presence.documents.layout import arrange, keep_attributes, leaf_text
 from presence.documents.namespaces import CISCO_SOURCE, DATA_MODEL, PIDF, standard_name
 from presence.documents.pidf import CLOSED, OPEN, Element, Kind, Part, PidfDocument, document
-from presence.documents.pidf_extensions import WITH_TIMES, repair
+from presence.documents.pidf_extensions import ONLY_ONCE, TIMED, WITH_TIMES, repair
 from presence.documents.pidf_plain import Child, read_plain
 from presence.documents.writer import write_element
 from presence.documents.xml import DEFAULT_LIMITS, XmlLimits, one_line, read_xml
-from presence.documents.xsd import epoch, is_language, ncname, qvalue, uri
+from presence.documents.xsd import absolute, epoch, is_language, ncname, qvalue, uri
 from sip.errors import BadRequest
 
 _PRESENCE: Final = f"{{{PIDF}}}presence"
@@ -51,7 +52,7 @@ def parse_pidf(data: bytes, limits: XmlLimits = DEFAULT_LIMITS) -> PidfDocument:
 
 def read_thoroughly(data: bytes, limits: XmlLimits = DEFAULT_LIMITS) -> PidfDocument:
     """As `parse_pidf`, with a parser and a look at each element."""
-    return _Reader().read(_root(data, limits))
+    return _Reader().read(read_root(data, limits))
 
 
 def read_child(kind: Kind, root_tag: bytes, child: bytes) -> Child | None:
@@ -82,7 +83,13 @@ def standardise(root: etree._Element) -> None:
             element.tag = name
 
 
-def _root(data: bytes, limits: XmlLimits) -> etree._Element:
+def read_root(data: bytes, limits: XmlLimits) -> etree._Element:
+    """The root of the document `data`, all names in it in the namespaces of the standards.
+
+    Raises:
+        EntityTooLarge: 413, more bytes than `limits` allow.
+        BadRequest: 400, XML that is refused, or another root element.
+    """
     try:
         root = read_xml(data, "PIDF", limits)
     except BadRequest as error:
@@ -154,7 +161,7 @@ class _Reader:
             else:
                 if tag == _SOURCE and source is None:
                     source = leaf_text(child).strip() or None
-                parts += _extension(tag, child)
+                parts += _extension(tag, child, parts)
                 continue
             parts.append(Part(tag, write_element(child)))
         if not parts or parts[0].name != layout.STATUS:
@@ -203,8 +210,10 @@ def _timed(parts: tuple[Part, ...] | list[Part]) -> bool:
     return any(part.starts is not None or part.ends is not None for part in parts)
 
 
-def _extension(tag: str, element: etree._Element) -> list[Part]:
-    """An element of another namespace, if something is left of it."""
+def _extension(tag: str, element: etree._Element, before: Iterable[Part]) -> list[Part]:
+    """An element of another namespace, if something is left of it and it may stand beside those before it."""
+    if tag in ONLY_ONCE and any(part.name == tag for part in before):
+        return []
     if not repair(element):
         return []
     starts = ends = None
@@ -224,7 +233,8 @@ def _status(element: etree._Element) -> str | None:
     for tag, child in arrange(element, layout.STATUS_LAYOUT):
         if tag == layout.BASIC:
             basic = _basic(child)
-        elif not repair(child):
+        elif tag == TIMED or not repair(child):
+            # Timed status belongs into the tuple, never into its status (RFC 4481 §3).
             element.remove(child)
     return basic
 
@@ -254,7 +264,7 @@ def _data_model_children(
             keep_attributes(child, ())
             child.text = device_id
         else:
-            parts += _extension(tag, child)
+            parts += _extension(tag, child, parts)
             continue
         parts.append(Part(tag, write_element(child)))
     return tuple(parts), timestamp, device_id
@@ -292,7 +302,7 @@ def _timestamp(element: etree._Element) -> float | None:
     text = leaf_text(element).strip()
     seconds = epoch(text)
     if seconds is not None:
-        element.text = text
+        element.text = absolute(text)
         keep_attributes(element, ())
     return seconds
 

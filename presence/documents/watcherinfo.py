@@ -22,7 +22,7 @@ from presence.documents.common import (
     state_of,
     text_of,
 )
-from presence.documents.xml import DEFAULT_LIMITS, XmlLimits, one_line
+from presence.documents.xml import DEFAULT_LIMITS, XmlLimits, one_line, read_xml
 from presence.documents.xsd import is_language, is_uri
 from sip.errors import BadRequest
 
@@ -41,6 +41,7 @@ EVENTS: Final = (
 )
 
 _WHAT: Final = "watcherinfo"
+_OURS: Final = XmlLimits(size=16 * 1024 * 1024)
 _ROOT: Final = f"{{{NAMESPACE}}}watcherinfo"
 _LIST: Final = f"{{{NAMESPACE}}}watcher-list"
 _WATCHER: Final = f"{{{NAMESPACE}}}watcher"
@@ -101,6 +102,12 @@ def parse_watcherinfo(data: bytes, limits: XmlLimits = DEFAULT_LIMITS) -> Watche
         tuple(_list(child) for child in root if child.tag == _LIST),
         extensions_of(root, NAMESPACE),
     )
+
+
+def watcher_ids(data: bytes) -> set[str]:
+    """Ids of the watchers in a document of our own making, also one that a filter has cut."""
+    root = read_xml(data, _WHAT, _OURS)
+    return {watcher.get("id") or "" for watcher in root.iter(_WATCHER)}
 
 
 def _list(element: etree._Element) -> WatcherList:

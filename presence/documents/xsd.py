@@ -36,6 +36,11 @@ def epoch(text: str) -> float | None:
     return moment.timestamp()
 
 
+def absolute(text: str) -> str:
+    """`text`, an xs:dateTime, with the zone that RFC 3339 asks for: UTC if it names none."""
+    return text if text.endswith("Z") or text[-6:-5] in ("+", "-") else f"{text}Z"
+
+
 def date_time(seconds: float) -> str:
     """The xs:dateTime of `seconds` since the epoch, in UTC, to the millisecond."""
     moment = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=round(seconds * 1000))
@@ -84,10 +89,10 @@ def uri(text: str) -> str | None:
 
 
 def date_time_of(text: str) -> str | None:
-    """`text` as an xs:dateTime: itself, or what it means if it is another form of ISO 8601; else None."""
+    """`text`, in any form of ISO 8601, as an xs:dateTime with a zone; None if it is no time."""
     text = text.strip()
     if epoch(text) is not None:
-        return text
+        return absolute(text)
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -126,3 +131,14 @@ def is_language(text: str) -> bool:
 def qvalue(text: str) -> float | None:
     """The value of a PIDF priority (RFC 3863 §4.1.5): 0 to 1 with at most three decimals; None for others."""
     return float(text) if _QVALUE.fullmatch(text) is not None else None
+
+
+def canonical_urn(text: str) -> str:
+    """A URN as all who mean the same write it (RFC 8141 §3.1); of any other URI the scheme in lower case."""
+    scheme, _, rest = text.partition(":")
+    if scheme.lower() != "urn":
+        return f"{scheme.lower()}:{rest}"
+    namespace, _, specific = rest.partition(":")
+    # The one namespace that is in use here and has hexadecimal digits in it (RFC 4122 §3).
+    specific = specific.lower() if namespace.lower() == "uuid" else specific
+    return f"urn:{namespace.lower()}:{specific}"

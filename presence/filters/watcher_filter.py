@@ -28,6 +28,14 @@ _OURS: Final = XmlLimits(size=16 * 1024 * 1024, depth=64)
 """For documents that the server made itself."""
 _ADDRESS_SCHEMES: Final = ("pres:", "im:")
 
+Means = Callable[[str], str]
+"""The one name of whom or what an AOR stands for: an alias and its user have the same."""
+
+
+def itself(aor: str) -> str:
+    """There are no aliases."""
+    return aor
+
 
 class _Address(NamedTuple):
     """Whose documents a filter is for; both None: those of what was subscribed to."""
@@ -50,7 +58,7 @@ class _Filter(NamedTuple):
 class WatcherFilter:
     """What one watcher asks for."""
 
-    __slots__ = ("_filters", "_limits", "package")
+    __slots__ = ("__weakref__", "_document", "_filters", "_limits", "package")
 
     def __init__(
         self, package: str, filters: tuple[_Filter, ...] = (), limits: FilterLimits = DEFAULT_FILTER_LIMITS
@@ -59,6 +67,7 @@ class WatcherFilter:
         self.package = package
         self._filters = filters
         self._limits = limits
+        self._document = b""
 
     @classmethod
     def read(
@@ -121,6 +130,23 @@ class WatcherFilter:
             addresses.add(after.address)
         return WatcherFilter(self.package, tuple(filters.values()), self._limits)
 
+    def check_resources(self, target: str, means: Means = itself) -> None:
+        """See that no two filters are for one resource (RFC 4660 §3.3.1), by whatever names they call it.
+
+        `target` is the URI that was subscribed to: a filter that names nobody is for that one (§3.3.2).
+
+        Raises:
+            NotAcceptableHere: 488 with Warning: two are.
+        """
+        found: set[str] = set()
+        for each in self._filters:
+            if each.address.domain is None:
+                named = _resource(target) if each.address.uri is None else each.address.uri
+                meant = means(named)
+                if meant in found:
+                    raise refusal(f"{meant} has two filters, the second is {each.id}")
+                found.add(meant)
+
     @property
     def key(self) -> Hashable:
         """Equal for filters that deliver the same documents at the same times."""
@@ -137,6 +163,11 @@ class WatcherFilter:
 
     def document(self) -> bytes:
         """All filters as one document that `read` takes: what outlives a restart."""
+        if not self._document:
+            self._document = self._written()
+        return self._document
+
+    def _written(self) -> bytes:
         prefixes: dict[str, str] = {}
 
         def prefix_of(uri: str) -> str:
@@ -145,13 +176,15 @@ class WatcherFilter:
         filters = [_written(each, prefix_of) for each in self._filters]
         return write_filter_set(self.package, {p: uri for uri, p in prefixes.items()}, filters)
 
-    def for_resource(self, uri: str, lists: Sequence[str] = ()) -> WatcherFilter | None:
+    def for_resource(
+        self, uri: str, lists: Sequence[str] = (), means: Means = itself
+    ) -> WatcherFilter | None:
         """The filter for the documents of `uri`, a member of `lists` (URIs, the innermost first), or None.
 
-        One for the resource comes before one for its domain (RFC 4660 §3.3.2), then one for a list that it is
-        in, then the one that names nobody.  A disabled filter is as good as none.
+        One for the resource comes first (RFC 4660 §3.3.1), then one for a list that it is in, one for its
+        domain, and the one that names nobody.  A disabled filter is as good as none.
         """
-        found = self._applicable(uri, lists)
+        found = self._applicable(uri, lists, means)
         if found is None:
             return None
         return WatcherFilter(self.package, (found._replace(address=_Address(None, None)),), self._limits)
@@ -191,15 +224,20 @@ class WatcherFilter:
             return True
         return any_fires(found.triggers, read_xml(before, self.package, _OURS), new, SHAPES[self.package])
 
-    def _applicable(self, uri: str, lists: Iterable[str]) -> _Filter | None:
-        enabled = {each.address: each for each in self._filters if each.enabled}
+    def _applicable(self, uri: str, lists: Iterable[str], means: Means = itself) -> _Filter | None:
+        # Asked for each document: who has an alias now may not have had it when the filter came.
+        enabled: dict[_Address, _Filter] = {}
+        for each in self._filters:
+            if each.enabled:
+                named, domain = each.address
+                enabled.setdefault(_Address(named and means(named), domain), each)
         if not enabled:
             return None
         resource = _resource(uri)
         for address in (
-            _Address(resource, None),
+            _Address(means(resource), None),
+            *(_Address(means(_resource(each)), None) for each in lists),
             _Address(None, _domain(resource)),
-            *(_Address(_resource(each), None) for each in lists),
             _Address(None, None),
         ):
             if (found := enabled.get(address)) is not None:

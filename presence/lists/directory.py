@@ -48,6 +48,31 @@ class ListReference(NamedTuple):
 class _Entry(NamedTuple):
     uri: str
     name: str | None
+    group: str | None = None
+    """URI of the list of its group."""
+
+
+class _Within:
+    """Who is in which lists, as they are unfolded."""
+
+    __slots__ = ("_depths",)
+
+    def __init__(self) -> None:
+        self._depths: dict[str, dict[str, int]] = {}
+
+    def add(self, aor: str, path: tuple[str, ...]) -> None:
+        """`aor` is in the last of the lists `path`, which has the others around it."""
+        depths = self._depths.setdefault(aor, {})
+        for depth, uri in enumerate(path):
+            depths.setdefault(uri, depth)
+
+    def of(self, members: Iterable[Member]) -> dict[str, tuple[str, ...]]:
+        """By the AOR of each member, the innermost list first."""
+        found = {}
+        for member in members:
+            depths = self._depths.get(member.aor, {})
+            found[member.aor] = tuple(sorted(depths, key=lambda uri: -depths[uri]))
+        return found
 
 
 class ListDirectory:
@@ -77,6 +102,14 @@ class ListDirectory:
                 return ListReference(owner, group)
         return None
 
+    def meaning(self, aor: str) -> str:
+        """The one name of what `aor` stands for: a user's own AOR, the list of one, or itself."""
+        user = self._users.resolve(aor)
+        if user is not None:
+            return user
+        found = self.find(aor)
+        return aor if found is None else self._names.uri(found.owner, found.group)
+
     def resolve(self, aor: str, watcher: str) -> ResourceList:
         """The list `aor` as it is now; members beyond the limit are left out.
 
@@ -92,12 +125,16 @@ class ListDirectory:
         entries = self._entries(reference)
         if entries is None:
             raise NotFound("There is no such group of contacts")
-        members = list(self._unfold(entries, watcher, {aor}))
+        names: dict[str, str] = {}
+        within = _Within()
+        unfolded = list(self._unfold(entries, watcher, {aor}, within, (aor,), names))
+        members = [it if it.name else it._replace(name=names.get(it.aor)) for it in unfolded]
         return ResourceList(
             aor,
             tuple(members[: self._limit]),
             reference.group or None,
             max(0, len(members) - self._limit),
+            within.of(members[: self._limit]),
         )
 
     def enclosed(
@@ -113,12 +150,14 @@ class ListDirectory:
         """
         documents = parse_resource_lists(body, limits)
         members: list[Member] = []
-        for member in self._unfold(_document_entries(documents), watcher, {uri}):
+        within = _Within()
+        for member in self._unfold(_document_entries(documents), watcher, {uri}, within, (uri,)):
             if len(members) == self._limit:
                 raise EntityTooLarge(f"resource-lists: more than {self._limit} members")
             members.append(member)
         name = documents[0].display_name if len(documents) == 1 else None
-        return ResourceList(uri, tuple(members), None if name is None else name.text or None)
+        called = None if name is None else name.text or None
+        return ResourceList(uri, tuple(members), called, within=within.of(members))
 
     def _entries(self, reference: ListReference) -> Iterable[_Entry] | None:
         """Those of a list of contacts; None: there is no such group."""
@@ -127,11 +166,26 @@ class ListDirectory:
             groups = tuple(it for it in groups if it.name == reference.group)
             if not groups and reference.group:
                 return None
-        return (entry for group in groups for entry in _group_entries(group))
+        owner = reference.owner
+        return (
+            entry for group in groups for entry in _group_entries(group, self._names.uri(owner, group.name))
+        )
 
-    def _unfold(self, entries: Iterable[_Entry], watcher: str, seen: set[str]) -> Iterator[Member]:
-        """Members in order, each once; `seen` are AORs of members and lists that had their turn."""
-        for uri, name in entries:
+    def _unfold(
+        self,
+        entries: Iterable[_Entry],
+        watcher: str,
+        seen: set[str],
+        within: _Within,
+        path: tuple[str, ...],
+        names: dict[str, str] | None = None,
+    ) -> Iterator[Member]:
+        """Members in order, each once; `seen` are AORs of members and lists that had their turn.
+
+        `within` gets the lists that each is in, of which `path` are around these entries.  `names` gets the
+        first name that each is called by: a member may have one in another group only.
+        """
+        for uri, name, group in entries:
             aor = _aor(uri)
             if aor is None:
                 if uri not in seen:
@@ -139,6 +193,10 @@ class ListDirectory:
                     yield Member(uri, uri, name, NORESOURCE)
                 continue
             aor = self._users.resolve(aor) or aor
+            around = path if group is None or group in path else (*path, group)
+            within.add(aor, around)
+            if names is not None and name:
+                names.setdefault(aor, name)
             if aor in seen:
                 continue
             seen.add(aor)
@@ -150,16 +208,17 @@ class ListDirectory:
             elif (inner := self._entries(reference)) is None:
                 yield Member(uri, aor, name, NORESOURCE)
             else:
-                yield from self._unfold(inner, watcher, seen)
+                listed = self._names.uri(reference.owner, reference.group)
+                yield from self._unfold(inner, watcher, seen, within, (*around, listed), names)
 
     def _is(self, watcher: str, owner: str) -> bool:
         return (self._users.resolve(watcher) or watcher) == owner
 
 
-def _group_entries(group: BookGroup) -> Iterator[_Entry]:
+def _group_entries(group: BookGroup, uri: str) -> Iterator[_Entry]:
     names = group.nicknames or ("",) * len(group.members)
     for member, name in zip(group.members, names, strict=True):
-        yield _Entry(member, name or None)
+        yield _Entry(member, name or None, uri)
 
 
 def _document_entries(items: Iterable[Document | Reference]) -> Iterator[_Entry]:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 NORESOURCE: Final = "noresource"
 """There is no such resource (RFC 6665 §4.2.2)."""
 REJECTED: Final = "rejected"
 """The subscriber may not see it."""
+GIVEUP: Final = "giveup"
+"""What was asked for cannot be done for this member (RFC 6665 §4.1.3)."""
+
+NONE_WITHIN: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({})
 
 
 class Member(NamedTuple):
@@ -31,3 +37,5 @@ class ResourceList(NamedTuple):
     name: str | None = None
     left_out: int = 0
     """Members beyond the limit."""
+    within: Mapping[str, tuple[str, ...]] = NONE_WITHIN
+    """By the AOR of a member: the URIs of the lists that he is in, the innermost first, `uri` last."""

@@ -14,11 +14,22 @@ from presence.documents.multipart import RELATED
 from presence.documents.rlmi import CONTENT_TYPE as RLMI
 from presence.lists.body import Brought, read_body
 from presence.lists.directory import ListDirectory, Users
+from presence.lists.members import VirtualSubscription
 from presence.lists.model import ResourceList
 from presence.lists.subscription import ListSubscriptionView
+from presence.lists.view import ListView
 from sip.errors import Forbidden
 from sip.timers import TimerWheel
-from sip.usage.notifier import Authorization, EventPackage, Notification, SubscriptionView
+from sip.usage.notifier import (
+    Authorization,
+    Body,
+    EventPackage,
+    LiveSubscription,
+    Notification,
+    Subscription,
+    SubscriptionEvent,
+    SubscriptionView,
+)
 from sip.usage.notifier.lists import REQUIRE_EVENTLIST
 
 K = TypeVar("K")
@@ -57,7 +68,7 @@ class ListPackage:
     def neutral(self, subscription: SubscriptionView) -> Notification:
         """At the end, when the list or its owner is gone: nobody is in it."""
         view = self._service.view(subscription)
-        return view.emptied() if view is not None else Notification(None, REQUIRE_EVENTLIST)
+        return view.emptied() if view is not None else _nobody(subscription)
 
     def list_of(self, subscription: SubscriptionView, brought: Brought) -> ResourceList:
         """The list of a subscription as it is now."""
@@ -77,6 +88,7 @@ class ListService:
         timers: for changes that gather.
         window: seconds that changes gather for.
         gone: called with a subscription whose list is no more.
+        hides: why a watcher is shown nothing of an AOR whatever happens there, in one word; empty if he is.
     """
 
     __slots__ = (
@@ -86,7 +98,9 @@ class ListService:
         "_stored",
         "_views",
         "gone",
+        "hides",
         "lists",
+        "on_subscription",
         "timers",
         "users",
         "window",
@@ -100,6 +114,7 @@ class ListService:
         timers: TimerWheel,
         window: float,
         gone: Callable[[SubscriptionView], None],
+        hides: Callable[[str, str], str] = lambda watcher, aor: "",
     ) -> None:
         packages = tuple(packages)
         self._enclosed: Mapping[str, ListPackage] = {
@@ -113,9 +128,12 @@ class ListService:
         self.timers = timers
         self.window = window
         self.gone = gone
+        self.hides = hides
         self._views: dict[str, ListSubscriptionView] = {}
         self._members: dict[Key, dict[ListSubscriptionView, None]] = {}
         self._owned: dict[str, dict[ListSubscriptionView, None]] = {}
+        self.on_subscription: list[Callable[[LiveSubscription, SubscriptionEvent], None]] = []
+        """Called when somebody begins to watch a member through a list, in another state, or no more."""
 
     def __len__(self) -> int:
         return len(self._views)
@@ -133,10 +151,38 @@ class ListService:
         """What serves the list `aor`; None: that is no list."""
         return self._stored.get(package) if self.lists.find(aor) is not None else None
 
+    def former(self, package: str) -> ListPackage | None:
+        """What tells those of a list that is no list any more that it has ended; None: there was none."""
+        return self._stored.get(package)
+
+    def serves(self, package: str) -> bool:
+        """Whether there are lists for `package` at all."""
+        return package in self._stored
+
+    def is_stored(self, aor: str) -> bool:
+        """Whether `aor` is a contact list."""
+        return self.lists.find(aor) is not None
+
     def changed(self, package: str, aor: str) -> None:
-        """`aor` shows something else or shows it to others."""
+        """`aor` shows something else."""
         for view in tuple(self._members.get((package, aor), ())):
-            view.changed(aor)
+            _look_again(view, aor)
+
+    def reauthorize(self, package: str, aor: str) -> None:
+        """`aor` shows what he shows to others than before."""
+        for view in tuple(self._members.get((package, aor), ())):
+            view.judge(aor)
+            _look_again(view, aor)
+
+    def happened(self, subscription: Subscription, event: SubscriptionEvent) -> None:
+        """A subscription to a list has come or gone."""
+        view = self._views.get(subscription.id)
+        if view is not None:
+            view.happened(subscription, event)
+
+    def subjects(self) -> set[str]:
+        """The AORs that are watched as members of lists."""
+        return {aor for _, aor in self._members}
 
     def is_owner(self, watcher: str, aor: str) -> bool:
         """Whether `watcher` may subscribe to the contact list `aor`; whether there is one is asked later."""
@@ -166,6 +212,7 @@ class ListService:
         for view in views:
             view.reload()
             # Somebody who was nobody may be a user now, or the reverse.
+            view.judge(aor)
             view.changed(aor)
 
     # -- subscriptions ------------------------------------------------------------------------------------
@@ -194,9 +241,39 @@ class ListService:
         self._views.pop(view.subscription.id, None)
         _discard(self._owned, view.subscription.watcher, view)
 
-    def lists_with(self, package: str, aor: str) -> tuple[SubscriptionView, ...]:
-        """The list subscriptions that `aor` is a member of."""
-        return tuple(view.subscription for view in self._members.get((package, aor), ()))
+    # -- who watches whom through a list ------------------------------------------------------------------
+
+    def is_user(self, aor: str) -> bool:
+        """Whether there is such a user here."""
+        return self.users.resolve(aor) is not None
+
+    def tell(self, member: VirtualSubscription, event: SubscriptionEvent) -> None:
+        """Tell who listens what has happened to the subscription to a member."""
+        for listener in self.on_subscription:
+            listener(member, event)
+
+    def through(self, package: str, aor: str) -> list[VirtualSubscription]:
+        """The subscriptions to `aor` through lists that have come, those that he refuses too."""
+        views = self._members.get((package, aor), ())
+        return [view.members[aor] for view in views if view.live is not None and aor in view.members]
+
+    def watching(self, package: str, aor: str) -> list[VirtualSubscription]:
+        """Those of them that watch him, or wait for his permission."""
+        return [member for member in self.through(package, aor) if member.watches]
+
+
+def _look_again(view: ListSubscriptionView, aor: str) -> None:
+    # A window that opens for nothing would show in the moment at which others are told of.
+    if not view.is_hidden(aor):
+        view.changed(aor)
+
+
+def _nobody(subscription: SubscriptionView) -> Notification:
+    """An empty list, for who had one before a restart: each NOTIFY has RLMI if one had (RFC 4662 §4.5)."""
+    empty = ListView(ResourceList(subscription.aor, ()), token=subscription.id, version=subscription.version)
+    told = empty.take(full=True)
+    assert told is not None
+    return Notification(Body(*told.render()), REQUIRE_EVENTLIST)
 
 
 def _discard(index: dict[K, dict[ListSubscriptionView, None]], key: K, view: ListSubscriptionView) -> None:

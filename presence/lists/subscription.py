@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from presence.lists.body import Brought, read_body, write_body
 from presence.lists.members import VirtualSubscription
-from presence.lists.model import Member, ResourceList
-from presence.lists.view import ListNotification, ListView
+from presence.lists.model import NONE_WITHIN, Member, ResourceList
+from presence.lists.view import PENDING, ListNotification, ListView
 from sip.errors import SipError, UnsupportedMediaType
 from sip.message import Request
 from sip.timers import Timer
-from sip.usage.notifier import Body, EventPackage, Notification, SubscriptionView, View
+from sip.usage.notifier import (
+    Body,
+    EventPackage,
+    Notification,
+    Subscription,
+    SubscriptionEvent,
+    SubscriptionView,
+    View,
+)
 from sip.usage.notifier.lists import REQUIRE_EVENTLIST, body_type
 
 if TYPE_CHECKING:
     from presence.lists.service import ListPackage, ListService
+
+RETRY: Final = 30.0
+"""Seconds after which a list of which a part was refused is told from the beginning."""
 
 
 class ListSubscriptionView:
@@ -28,11 +39,15 @@ class ListSubscriptionView:
         "_listed",
         "_members",
         "_rendered",
+        "_retry",
         "_service",
         "_stale",
         "_timer",
         "_unsent",
+        "_watches",
+        "_within",
         "brought",
+        "live",
         "subscription",
     )
 
@@ -46,14 +61,22 @@ class ListSubscriptionView:
         self._stale: dict[str, None] = {}
         """Members whose state may be another one than was told."""
         self._timer: Timer | None = None
+        self._retry: Timer | None = None
+        """Until all is told again after a part that failed."""
         self._unsent: int | None = None
         """Version of a notification of which it is not known whether it was sent."""
         self._rendered: list[View] = []
         """Views whose documents are in it."""
+        self.live: Subscription | None = None
+        """The subscription as the notifier has it; None before it has come."""
+        self._watches = False
+        """Whether its members are told that they are watched: from its coming to its end."""
+        self._within = NONE_WITHIN
         resource_list = listed.list_of(subscription, self.brought)
         if self.brought.filter_body:
             # Refused now if it cannot be met, whoever will be in the list.
             self.inner.open(VirtualSubscription(self, subscription.aor)).close()
+        self._within = resource_list.within
         self._list = ListView(resource_list, token=subscription.id, version=subscription.version)
         self._came(resource_list.members)
 
@@ -67,7 +90,54 @@ class ListSubscriptionView:
         """The package of the members."""
         return self._listed.inner
 
+    @property
+    def members(self) -> Mapping[str, VirtualSubscription]:
+        """The subscriptions to the members, by AOR."""
+        return self._members
+
+    def lists_of(self, aor: str) -> tuple[str, ...]:
+        """The URIs of the lists in it that the member `aor` is in, the innermost first, and its own."""
+        return self._within.get(aor, ())
+
+    def gathers(self, aor: str) -> bool:
+        """Whether a change of the member `aor` waits for the window to close."""
+        return self._timer is not None and aor in self._stale
+
     # -- what happens -------------------------------------------------------------------------------------
+
+    def is_hidden(self, aor: str) -> bool:
+        """Whether the subscriber was shown nothing of `aor`, and is shown nothing now for the same reason."""
+        member = self._members.get(aor)
+        return member is not None and member.hidden != "" and member.hidden == self._hides(aor)
+
+    def _hides(self, aor: str) -> str:
+        return self._service.hides(self.subscription.watcher, aor)
+
+    def happened(self, subscription: Subscription, event: SubscriptionEvent) -> None:
+        """The subscription has come, or gone for `event`; a fetch goes without having come."""
+        self.live = subscription
+        if event == "subscribe":
+            self._watches = True
+            for aor in tuple(self._members):
+                self.judge(aor)
+            return
+        came, self._watches = self._watches, False
+        # That a list is no more is the doing of its owner, who watches: no member is gone by that.
+        reason = "timeout" if event == "noresource" else event
+        for member in tuple(self._members.values()):
+            if not came:
+                member.judge(is_user=self._service.is_user(member.aor))
+            ended = member.end(reason)
+            if ended is not None and (came or member.state == PENDING):
+                self._service.tell(member, ended)
+
+    def judge(self, aor: str) -> None:
+        """Who may watch the member `aor` may have changed."""
+        member = self._members.get(aor)
+        if member is not None and self._watches:
+            event = member.judge(is_user=self._service.is_user(aor))
+            if event is not None:
+                self._service.tell(member, event)
 
     def changed(self, aor: str) -> None:
         """The member `aor` may be shown otherwise: looked at when the window closes."""
@@ -87,6 +157,12 @@ class ListSubscriptionView:
         self._gather()
 
     def _replace(self, resource_list: ResourceList) -> None:
+        before, self._within = self._within, resource_list.within
+        if self.brought.filter_body:
+            # Another filter may hold for who is in other lists.
+            for aor in self._members:
+                if before.get(aor) != self._within.get(aor):
+                    self._stale[aor] = None
         came, went = self._list.replace(resource_list)
         for aor in (*went, *(member.aor for member in came)):
             self._forget(aor)
@@ -99,10 +175,15 @@ class ListSubscriptionView:
                 self._stale[member.aor] = None
             # Also one whom nobody can subscribe to: an address may become that of a user.
             self._service.add_member(self, member.aor)
+            self.judge(member.aor)
 
     def _forget(self, aor: str) -> None:
         member = self._members.pop(aor, None)
         if member is not None:
+            ended = member.end("timeout")
+            if ended is not None:
+                # Taken out of the list: he who has it watches him no more, as by a SUBSCRIBE that ends it.
+                self._service.tell(member, ended)
             member.close()
         self._stale.pop(aor, None)
         self._service.remove_member(self, aor)
@@ -123,7 +204,7 @@ class ListSubscriptionView:
         """RLMI and documents: of everybody, or of those who changed; None if nobody did."""
         self._begin()
         for aor in self._members if full else tuple(self._stale):
-            self._judge(self._members[aor], now_wall, full=full)
+            self._look(self._members[aor], now_wall, full=full)
         self._stale.clear()
         told = self._list.take(full)
         return self._notification(told) if told is not None else None
@@ -143,9 +224,34 @@ class ListSubscriptionView:
         for view in self._rendered:
             view.delivered()
         self._rendered.clear()
+        if self._timer is None and self._list.due:
+            # What had no place in it; not from within the answer to it.
+            self._timer = self._service.timers.after(0.0, self._window_closed)
+
+    def divide(self, most: int, *, unsent: bool) -> bool:
+        """Tell no more than `most` bytes at once (`sip.usage.notifier.DivisibleView`)."""
+        if self._list.room is not None and self._list.room <= most:
+            return False
+        self._list.room = most
+        if unsent:
+            # The first that is sent has to be 0 (RFC 4662 §5.2).
+            self.subscription.version -= 1
+        return True
 
     def failed(self) -> None:
-        """It may not have arrived: the next one tells everything."""
+        """It may not have arrived: the next one tells everything.
+
+        One who is told in parts may lack members of whom nothing was ever told: for him it comes by itself.
+        """
+        self._failed()
+        if self._list.room is not None and self._retry is None:
+            self._retry = self._service.timers.after(RETRY, self._tell_again)
+
+    def _tell_again(self) -> None:
+        self._retry = None
+        self.subscription.notify()
+
+    def _failed(self) -> None:
         self._unsent = None
         self._list.failed()
         for view in self._rendered:
@@ -177,19 +283,25 @@ class ListSubscriptionView:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._retry_no_more()
         for member in self._list.members:
             self._forget(member.aor)
         self._service.close(self)
 
+    def _retry_no_more(self) -> None:
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+
     # -- members ------------------------------------------------------------------------------------------
 
-    def _judge(self, member: VirtualSubscription, now_wall: float, *, full: bool) -> None:
+    def _look(self, member: VirtualSubscription, now_wall: float, *, full: bool) -> None:
         """What the watcher sees of a member now."""
-        is_user = self._service.users.resolve(member.aor) is not None
-        view = member.look(now_wall, full=full, is_user=is_user)
+        member.hidden = self._hides(member.aor)
+        view = member.look(now_wall, full=full, is_user=self._service.is_user(member.aor))
         if view is not None:
             self._rendered.append(view)
-        state, reason, body = member.shown
+        state, reason, body, _ = member.shown
         if body is None:
             self._list.changed(member.aor, state, reason=reason)
         else:
@@ -232,29 +344,31 @@ class ListSubscriptionView:
     # -- versions -----------------------------------------------------------------------------------------
 
     def _begin(self) -> None:
+        self._retry_no_more()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         if self._unsent is not None:
             # The last one was looked at and not sent, so its version is still free.
             self.subscription.version = self._unsent
-            self.failed()
+            self._failed()
         self._list.version = self.subscription.version
 
     def _notification(self, told: ListNotification) -> Notification:
         self._unsent = told.version
         # In the subscription, so that it goes on after a restart.
         self.subscription.version = told.version + 1
-        return Notification(Body(*told.render()), REQUIRE_EVENTLIST, self._etag())
+        return Notification(Body(*told.render()), REQUIRE_EVENTLIST, self._etag(), self._list.due)
 
     def _etag(self) -> str:
         """Of the state of all members: equal states have equal ones, whatever the version (RFC 5839)."""
-        etag = blake2b(digest_size=9, person=b"SIP-ETag")
-        for member in self._list.members:
-            virtual = self._members.get(member.aor)
-            state = virtual.shown.etag if virtual is not None else member.refused
-            etag.update(f"{member.uri} {member.name or ''} {state}\n".encode("utf-8", "replace"))
-        return etag.hexdigest()
+        states = []
+        virtuals = self._members
+        for uri, aor, name, refused in self._list.members:
+            virtual = virtuals.get(aor)
+            states.append(f"{uri} {name or ''} {virtual.shown.tag if virtual is not None else refused}\n")
+        whole = "".join(states).encode("utf-8", "replace")
+        return blake2b(whole, digest_size=9, person=b"SIP-ETag").hexdigest()
 
 
 def _with_body(request: Request, brought: Brought) -> Request:

@@ -7,8 +7,9 @@ send is for others to decide: a view knows no time.
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from hashlib import blake2s
 from typing import Final, NamedTuple
 
@@ -22,16 +23,21 @@ from presence.documents.rlmi import (
     Instance,
     ListInformation,
     Resource,
+    render_resource,
     render_rlmi,
 )
-from presence.lists.model import NORESOURCE, Member, ResourceList
+from presence.lists.model import GIVEUP, NORESOURCE, Member, ResourceList
 
 __all__ = ["ACTIVE", "PENDING", "TERMINATED", "ListNotification", "ListView"]
+
+log = logging.getLogger(__name__)
 
 PIDF: Final = "application/pidf+xml"
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_.\-]+")
 _ID_BYTES: Final = 5
+_PART_BYTES: Final = 120
+"""What a part takes beside its body, Content-Type and Content-ID."""
 _STATES: Final = frozenset({ACTIVE, PENDING, TERMINATED})
 
 
@@ -105,6 +111,7 @@ class ListView:
         "_name",
         "_shown",
         "_token",
+        "room",
         "uri",
         "version",
     )
@@ -118,6 +125,12 @@ class ListView:
             raise ValueError(f"{token!r} cannot stand in a Content-ID")
         self.uri = resource_list.uri
         self.version = version
+        self.room: int | None = None
+        """Bytes of the body of a notification at most, None for any.
+
+        Whose document has no place is named without an instance in a full state, as one of whom nothing is
+        known yet (§4.5), and told in the next ones.
+        """
         self._name = resource_list.name
         self._token = token
         self._host = resource_list.uri.rpartition("@")[2].removeprefix("sip:")
@@ -196,16 +209,23 @@ class ListView:
     def take(self, full: bool = False) -> ListNotification | None:
         """The next notification, None when there is nothing to tell; `full`: after a SUBSCRIBE (§5.2).
 
-        Call `delivered` or `failed` before the next one.
+        Call `delivered` or `failed` before the next one.  What had no place in it is `due` afterwards.
         """
         if not (full or self.due):
             return None
         full = full or self._full_due
         chosen = [it for aor, it in self._shown.items() if full or aor in self._marked]
+        # Who went is named once more, as terminated (§4.5); a full state without him would do as well.
+        told = [*chosen, *self._gone.values()]
+        later = self._later(told, full) if self.room is not None else frozenset()
         resources: list[Resource] = []
         parts: list[Part] = []
-        # Who went is named once more, as terminated (§4.5); a full state without him would do as well.
-        for shown in (*chosen, *self._gone.values()):
+        for shown in told:
+            if shown in later:
+                if full and shown.member.aor in self._shown:
+                    resources.append(_unknown(shown))
+                    shown.reported = True
+                continue
             cid = None
             if shown.body is not None:
                 cid = self._content_id(shown.instance)
@@ -214,12 +234,42 @@ class ListView:
             shown.reported = True
         information = ListInformation(self.uri, self.version, full, _names(self._name), tuple(resources))
         notification = ListNotification(information, tuple(parts), self._content_id("list"))
-        self._gone_sent |= self._gone
-        self._gone = {}
-        self._marked.clear()
+        self._gone_sent |= {aor: it for aor, it in self._gone.items() if it not in later}
+        self._gone = {aor: it for aor, it in self._gone.items() if it in later}
+        self._marked = {it.member.aor for it in chosen if it in later}
         self._full_due = False
         self.version += 1
         return notification
+
+    def _later(self, told: Sequence[_Shown], full: bool) -> Set[_Shown]:
+        """Of those who are to be told, whose state has no place in the next notification."""
+        empty = ListInformation(self.uri, self.version, full, _names(self._name))
+        left = (self.room or 0) - len(ListNotification(empty, (), self._content_id("list")).render()[1])
+        whole = left
+        # In a full state all members are named in any case, those who went are not.
+        named = {it: _size(_unknown(it)) for it in told if full and it.member.aor in self._shown}
+        left -= sum(named.values())
+        later: set[_Shown] = set()
+        for shown in told:
+            size = self._size(shown)
+            if size > whole:
+                log.warning("list.document-too-large", extra={"member": shown.member.aor, "size": size})
+                shown.set(TERMINATED, None, PIDF, GIVEUP)
+                size = self._size(shown)
+            size -= named.get(shown, 0)
+            if size > left:
+                later.add(shown)
+            else:
+                left -= size
+        return later
+
+    def _size(self, shown: _Shown) -> int:
+        """Bytes that a member takes in a notification, rather too many than too few."""
+        if shown.body is None:
+            return _size(_resource(shown, None))
+        cid = self._content_id(shown.instance)
+        part = _PART_BYTES + len(cid) + len(shown.content_type) + len(shown.body)
+        return _size(_resource(shown, cid)) + part
 
     def delivered(self) -> None:
         """The last notification has arrived."""
@@ -241,6 +291,16 @@ def _resource(shown: _Shown, cid: str | None) -> Resource:
     if state is not None:
         instances = (Instance(shown.instance, state, cid, shown.reason),)
     return Resource(member.uri, _names(member.name), tuple(instances))
+
+
+def _unknown(shown: _Shown) -> Resource:
+    """One whose state follows."""
+    return Resource(shown.member.uri, _names(shown.member.name))
+
+
+def _size(resource: Resource) -> int:
+    # With the line end after it.
+    return len(render_resource(resource)) + 1
 
 
 def _names(name: str | None) -> tuple[Name, ...]:

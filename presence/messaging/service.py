@@ -338,7 +338,12 @@ def _nobody_took(status: int) -> bool:
 
 
 def _outward(request: Request) -> Request:
-    """The copy for the phones: MESSAGE carries no Contact (RFC 3428 §4), and credentials are for us alone."""
+    """What the phones get: MESSAGE carries no Contact (RFC 3428 §4), and credentials are for us alone.
+
+    The request itself where it has none of these: each phone gets a copy anyhow (`forward_copy`).
+    """
+    if "Contact" not in request and "Authorization" not in request and "Proxy-Authorization" not in request:
+        return request
     copy = request.copy()
     for name in _NOT_FORWARDED:
         copy.remove(name)

@@ -3,7 +3,8 @@
 Each publication is the whole state of its publisher, whatever it calls itself (RFC 3903 has no partial ones);
 the dialogs of all are one table.  Who may watch the presence of a user may watch this.  The user himself is
 told everything but session descriptions; others hear that there is a call, in which state and in which
-direction, and not with whom (RFC 4235 §3.6, §3.7.2).
+direction, and not with whom (RFC 4235 §3.6, §3.7.2).  Who is shown no services or some only, or no more than
+whether the user can be reached, hears of no call (§7: it takes an authorization).
 """
 
 from __future__ import annotations
@@ -28,7 +29,6 @@ from sip.usage.notifier import Authorization, Body, SubscriptionView
 from sip.usage.publication import Publication, What
 
 NAME: Final = "dialog"
-PRESENCE: Final = "presence"
 _SESSION: Final = re.compile(
     rb"<session-description(?:\s[^<>]*+)?(?:/>|>[^<]*+</session-description>)", re.DOTALL
 )
@@ -40,17 +40,13 @@ class DialogPackage(TablePackage[Dialog]):
     name = NAME
     accept = (CONTENT_TYPE,)
     content_types = (CONTENT_TYPE,)
+    from_elements: Final = True
+    # RFC 4235 §3.2: a single dialog.
+    refused_parameters: Final = frozenset({"call-id", "from-tag", "to-tag"})
 
     def __init__(self, around: Surroundings) -> None:
         super().__init__()
         self._around = around
-        around.on_reauthorize.append(self._reauthorized)
-
-    def _reauthorized(self, package: str, aor: str) -> None:
-        """Rules of presence count here too."""
-        if package == PRESENCE and self.views(aor):
-            self._around.reauthorize(NAME, aor)
-            self._around.changed(NAME, aor)
 
     # -- what is published ----------------------------------------------------------------------------
 
@@ -75,16 +71,20 @@ class DialogPackage(TablePackage[Dialog]):
         """All dialogs of all publications; ids are distinct, and the same as long as a publication lasts."""
         aor, watcher = subscription.aor, subscription.watcher
         himself = self._around.is_himself(watcher, aor)
-        if not himself and not self._around.sees(watcher, aor):
+        if not himself and not self._around.sees_services(watcher, aor):
             return {}
         table = {}
-        for publication in self._around.publications(NAME, aor):
+        for publication in self._around.publications(subscription):
             if isinstance(publication.parsed, DialogInfo):
                 origin = token_of(publication.id)
                 for dialog in publication.parsed.dialogs:
                     row = dialog.renamed(f"{dialog.id}.{origin}" if himself else token_of(origin, dialog.id))
                     table[row.id] = _whole(row) if himself else _bare(row)
         return table
+
+    def existing(self, rows: Mapping[str, Dialog]) -> Mapping[str, Dialog]:
+        """A dialog that is published as over is told of once, to those who have heard of it (RFC 4235 §4)."""
+        return {key: row for key, row in rows.items() if row.state != TERMINATED}
 
     def over(self, row: Dialog, event: str) -> Dialog | None:
         """A dialog that is published no more is over; one that was so already needs no further word."""

@@ -1,7 +1,9 @@
 """The `message-summary` package (RFC 3842): what a voice mailbox publishes, for its owner alone.
 
-Several mailboxes are added up, as §3.10 does with several notifications.  Headers of single messages are not
-passed on: a first NOTIFY must not have them (§3.8), and what is published is told from the first one on.
+Several mailboxes are added up, as §3.10 does with several notifications.  The account is always named:
+whoever subscribed by an alias, or to several mailboxes, has to be told (§3.5, §3.8).  It is that of the one
+mailbox, else the user's address.  Headers of single messages are not passed on: a first NOTIFY must not have
+them (§3.8), and what is published is told from the first one on.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from presence.documents.message_summary import (
 )
 from presence.packages.around import Surroundings
 from sip.headers import MediaType
-from sip.usage.notifier import Authorization, Body, DocumentView, SubscriptionView
+from sip.usage.notifier import Authorization, Body, SteadyView, SubscriptionView
 from sip.usage.publication import Publication, What
 
 NAME: Final = "message-summary"
@@ -30,6 +32,7 @@ class MessageSummaryPackage:
     name = NAME
     accept = (CONTENT_TYPE,)
     content_types = (CONTENT_TYPE,)
+    from_elements: Final = True
 
     def __init__(self, around: Surroundings) -> None:
         self._around = around
@@ -47,15 +50,19 @@ class MessageSummaryPackage:
         """Only the user himself.  Raises Forbidden."""
         return self._around.only_himself(watcher, aor)
 
-    def open(self, subscription: SubscriptionView) -> DocumentView:
-        """Always the whole document."""
-        return DocumentView(self, subscription)
+    def open(self, subscription: SubscriptionView) -> SteadyView:
+        """Always the whole document, when it is another one."""
+        return SteadyView(self, subscription)
 
     def document(self, subscription: SubscriptionView, now_wall: float) -> Body:
         """All mailboxes together; without any, no message waits."""
-        found = self._around.publications(NAME, subscription.aor)
+        found = self._around.publications(subscription)
         parsed = [one.parsed for one in found if isinstance(one.parsed, MessageSummary)]
-        return Body(CONTENT_TYPE, render_message_summary(together(parsed)))
+        summary = together(parsed)
+        return Body(
+            CONTENT_TYPE,
+            render_message_summary(summary._replace(account=summary.account or subscription.aor)),
+        )
 
     def neutral(self, subscription: SubscriptionView) -> None:
         """Nobody waits for permission here."""

@@ -6,6 +6,8 @@ notifier, and announces on `on_change` when what watchers see has changed, and o
 
 from __future__ import annotations
 
+import re
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
@@ -30,12 +32,14 @@ from presence.documents import pidf_diff
 from presence.documents.pidf import CONTENT_TYPE, PidfDocument
 from presence.documents.pidf_diff import apply_published_patch
 from presence.documents.pidf_reader import parse_pidf
+from presence.documents.pidf_withdraw import without_tuple
 from presence.documents.xml import DEFAULT_LIMITS, XmlLimits
-from presence.packages.presence_view import PresenceView, Seen, Tailor
+from presence.filters import Means, itself
+from presence.packages.presence_view import AS_CHANGES, PresenceView, Seen, Tailor, takes_documents
 from sip.errors import UnsupportedMediaType
 from sip.headers import MediaType
 from sip.timers import Timer, TimerWheel
-from sip.usage.notifier import Authorization, Body, SubscriptionView
+from sip.usage.notifier import Authorization, Body, Notification, SubscriptionView
 from sip.usage.publication import Publication, What
 
 NAME: Final = "presence"
@@ -48,6 +52,12 @@ ViewOf = Callable[[str, str], View]
 """(watcher, presentity) to what the watcher sees."""
 
 _MOST_VIEWS: Final = 64
+_MOST_RECENT: Final = 1024
+"""Presentities of whom parts of documents are kept: of those whose state was composed last."""
+_PLAINLY_ENCODED: Final = re.compile(
+    rb"\s*(?:<\?xml version=[\"']1\.0[\"'](?: encoding=[\"']utf-8[\"'])?\s*\?>\s*)?<p", re.I
+)
+"""The names of attributes can be searched for as they are."""
 _LONGEST_WAIT: Final = 3600.0
 """Seconds after which a moment is waited for anew: the clock on the wall may have been set meanwhile."""
 
@@ -71,26 +81,56 @@ class _Published(Protocol):
     def published_at(self) -> float: ...
     @property
     def parsed(self) -> object: ...
+    def let_go(self) -> None: ...
 
 
 class _Shown(NamedTuple):
-    body: Body
+    view: View
+    seen: Seen
     until: float | None
     """Epoch seconds at which it is another."""
 
 
 class _Memory:
-    """What was made of the components of one presentity, until they change."""
+    """What was made of the components of one presentity, until they change.
 
-    __slots__ = ("components", "composed", "forgotten", "shown")
+    Documents that were shown stay.  The parts that they were made of stay while the presentity is one of
+    those whose state was composed last (`_MOST_RECENT`): the watchers of a change ask one after the other.
+    """
+
+    __slots__ = ("asked", "components", "composed", "forgotten", "shown")
 
     def __init__(self) -> None:
         self.components: list[Component] | None = None
-        self.composed: dict[tuple[str, ...], tuple[tuple[Component, ...], Composed]] = {}
-        """By the keys of the components, with the components."""
-        self.shown: dict[View, _Shown] = {}
+        self.composed: dict[tuple[tuple[str, int], ...], tuple[tuple[Component, ...], Composed]] | None = None
+        """By the keys of the components and the identity of their documents, with the components."""
+        self.shown: tuple[_Shown, ...] = ()
+        """One for each view."""
+        self.asked = True
+        """Whether somebody has asked since the last change: otherwise nobody watches any more."""
         self.forgotten = False
         """Whether there were more views than are kept: then a change may show in none of these."""
+
+    def find(self, view: View) -> _Shown | None:
+        """What was shown to who has `view`."""
+        # Mostly it is the same object for all who have an equal one (`PresencePolicy`).
+        for shown in self.shown:
+            if shown.view is view:
+                return shown
+        for shown in self.shown:
+            if shown.view == view:
+                return shown
+        return None
+
+    def keep(self, shown: _Shown, instead_of: _Shown | None) -> None:
+        """Remember it; who was asked for first goes when there are too many."""
+        if instead_of is not None:
+            self.shown = (*[it for it in self.shown if it is not instead_of], shown)
+        elif len(self.shown) >= _MOST_VIEWS:
+            self.shown = (*self.shown[1:], shown)
+            self.forgotten = True
+        else:
+            self.shown = (*self.shown, shown)
 
 
 def allow_everybody(watcher: str, aor: str) -> Authorization:
@@ -122,6 +162,7 @@ class PresencePackage:
         follows_state: whether who sees what of an AOR depends on what he publishes.
         max_documents: presentities whose documents are kept ready; who was asked for first goes when there
             are more.
+        means: whom an AOR in a watcher filter stands for.
     """
 
     __slots__ = (
@@ -133,6 +174,7 @@ class PresencePackage:
         "_memories",
         "_on_change",
         "_publications",
+        "_recent",
         "_registered",
         "_settings",
         "_standing",
@@ -160,6 +202,7 @@ class PresencePackage:
         view_of: ViewOf = show_everything,
         follows_state: Callable[[str], bool] = never,
         max_documents: int = 100_000,
+        means: Means = itself,
     ) -> None:
         self._on_change = on_change
         self._publications = publications
@@ -171,11 +214,12 @@ class PresencePackage:
         self._authorizer = authorizer
         self._view_of = view_of
         self._follows_state = follows_state
-        self.tailor = Tailor()
+        self.tailor = Tailor(means)
         self._max_documents = max_documents
         self._registered = REGISTERED._replace(priority=self._settings.priority(REGISTRATION, REGISTRATION))
         self._standing: dict[str, Component] = {}
         self._memories: dict[str, _Memory] = {}
+        self._recent: OrderedDict[str, None] = OrderedDict()
         self._waits: dict[str, tuple[float, Timer]] = {}
 
     # -- what is published, RFC 3903 --------------------------------------------------------------
@@ -214,17 +258,32 @@ class PresencePackage:
                 self._wait(aor, moment)
         return document
 
+    def may_wait(self, body: bytes) -> bool:
+        """Whether it names no time: of one that does the moments are waited for from the start."""
+        return (
+            b"until" not in body
+            and b"from" not in body
+            and b"\0" not in body
+            and _PLAINLY_ENCODED.match(body) is not None
+        )
+
+    def without(self, publication: Publication, part: str) -> bytes | None:
+        """The body of a publication without the tuple `part`, None if it has no other.
+
+        Raises:
+            LookupError: it has no such tuple.
+        """
+        return without_tuple(publication.body, part, self._limits)
+
     def changed(self, aor: str, publication: Publication, what: What) -> None:
         """A publication of `aor` came, changed or went."""
-        if what != "refresh":
+        if what != "refresh" or self._is_renamed(aor, publication):
             self._reconsider(aor)
-        elif aor in self._memories:
-            # Another User-Agent may have refreshed it.
-            self._memories[aor].components = None
 
     def registration_changed(self, aor: str) -> None:
         """The first binding of `aor` came or the last one went, as far as the caller can tell."""
-        if self._settings.registration_is_open and not self._publications(aor):
+        # Also where something is published: there may be views from which that is hidden.
+        if self._settings.registration_is_open:
             self._reconsider(aor)
 
     def set_standing(
@@ -266,17 +325,19 @@ class PresencePackage:
         """What `watcher` may see of `aor` at `now_wall` (epoch seconds), whether he watches him or not."""
         view = self._view_of(watcher, aor)
         memory = self._memory(aor)
-        shown = memory.shown.get(view)
+        memory.asked = True
+        shown = memory.find(view)
         if shown is None or (shown.until is not None and now_wall >= shown.until):
-            if len(memory.shown) >= _MOST_VIEWS:
-                memory.shown.pop(next(iter(memory.shown)))
-                memory.forgotten = True
-            shown = memory.shown[view] = self._show(aor, memory, view, now_wall)
-        return Seen(view, shown.body)
+            before, shown = shown, self._show(aor, memory, view, now_wall)
+            memory.keep(shown, before)
+        return shown.seen
 
-    def neutral(self, subscription: SubscriptionView) -> Body:
-        """A document that tells nothing (RFC 3856 §6.9)."""
-        return self.neutral_document(subscription.aor)
+    def neutral(self, subscription: SubscriptionView) -> Body | Notification:
+        """A document that tells nothing (RFC 3856 §6.9); no body for who takes nothing but changes."""
+        body = self.neutral_document(subscription.aor)
+        if takes_documents(subscription.accept):
+            return body
+        return Notification(None, etag=f"{body.etag}{AS_CHANGES}")
 
     def neutral_document(self, aor: str) -> Body:
         """The same about `aor`."""
@@ -285,16 +346,17 @@ class PresencePackage:
     # -- the pipeline ---------------------------------------------------------------------------------
 
     def components(self, aor: str) -> list[Component]:
-        """All that is known about `aor` now, sorted by arrival; of a binding only if nothing is published."""
+        """All that is known about `aor` now, sorted by arrival."""
         settings = self._settings
         found = []
+        self._touch(aor)
         for publication in self._publications(aor):
             document = publication.parsed
             if isinstance(document, PidfDocument):
                 source = source_name(document, publication.source)
                 priority = settings.priority(source, PUBLICATION)
                 found.append(Component(publication.id, source, priority, publication.published_at, document))
-        if not found and settings.registration_is_open and self._is_registered(aor):
+        if settings.registration_is_open and self._is_registered(aor):
             found.append(self._registered)
         if aor in self._standing:
             found.append(self._standing[aor])
@@ -318,11 +380,26 @@ class PresencePackage:
             memory.components = self.components(aor)
         return memory.components
 
+    def _is_renamed(self, aor: str, publication: Publication) -> bool:
+        """Whether it has another source than when it was looked at last: another User-Agent refreshed it."""
+        memory = self._memories.get(aor)
+        if memory is None:
+            return False
+        if memory.components is None:
+            # It is not known any more what it was.
+            return True
+        if not isinstance(publication.parsed, PidfDocument):
+            return False
+        source = source_name(publication.parsed, publication.source)
+        return any(it.key == publication.id and it.source != source for it in memory.components)
+
     def _composer(self, memory: _Memory) -> Compose:
         settings = self._settings
 
         def remembered(components: Sequence[Component], now_wall: float) -> Composed:
-            key = tuple([component.key for component in components])
+            if memory.composed is None:
+                memory.composed = {}
+            key = tuple([(component.key, id(component.document)) for component in components])
             kept = memory.composed.get(key)
             if (
                 kept is not None
@@ -346,9 +423,25 @@ class PresencePackage:
             memory = self._memories[aor] = _Memory()
         return memory
 
+    def _touch(self, aor: str) -> None:
+        """Keep parts of what `aor` publishes, and those of somebody else no longer."""
+        recent = self._recent
+        if aor in recent:
+            recent.move_to_end(aor)
+            return
+        recent[aor] = None
+        if len(recent) > _MOST_RECENT:
+            other, _ = recent.popitem(last=False)
+            memory = self._memories.get(other)
+            if memory is not None:
+                memory.components = memory.composed = None
+            for publication in self._publications(other):
+                publication.let_go()
+
     def _show(self, aor: str, memory: _Memory, view: View, now_wall: float) -> _Shown:
         composed = view.apply(self._components(aor, memory), now_wall, self._composer(memory))
-        return _Shown(Body(CONTENT_TYPE, render(aor, composed)), composed.changes_at)
+        body = Body(CONTENT_TYPE, render(aor, composed))
+        return _Shown(view, Seen(view, body, is_feigned=view.feigns), composed.changes_at)
 
     def _reconsider(self, aor: str) -> None:
         """Announce a change, unless watchers would be shown the same with what is known now."""
@@ -356,18 +449,34 @@ class PresencePackage:
         components = self.components(aor)
         self._wait(aor, next_moment(components, now_wall))
         memory = self._memories.get(aor)
-        if memory is not None:
-            memory.components = components
-            shows = [(view, self._show(aor, memory, view, now_wall)) for view in memory.shown]
-            if shows and not memory.forgotten and not self._follows_state(aor):
-                for view, show in shows:
-                    before = memory.shown[view]
-                    if show.body.data != before.body.data:
-                        break
-                    memory.shown[view] = _Shown(before.body, show.until)
-                else:
-                    return
+        if memory is not None and not memory.asked:
             del self._memories[aor]
+        elif memory is not None:
+            memory.components = components
+            # What was made of others is asked for no more.
+            memory.composed = None
+            shows = [self._show(aor, memory, before.view, now_wall) for before in memory.shown]
+            if shows and not memory.forgotten and not self._follows_state(aor):
+                same = all(
+                    before.seen.body.data == show.seen.body.data
+                    for before, show in zip(memory.shown, shows, strict=True)
+                )
+                if same:
+                    # The same object for who has it already.
+                    memory.shown = tuple(
+                        [
+                            _Shown(before.view, before.seen, show.until)
+                            for before, show in zip(memory.shown, shows, strict=True)
+                        ]
+                    )
+                    return
+            if len(shows) == 1:
+                # Nearly everybody has one view that all watchers share: it is asked for at once.
+                memory.shown = (shows[0],)
+                memory.asked = False
+            else:
+                # Some may be views that nobody has any more.
+                del self._memories[aor]
         self._on_change(aor)
 
     # -- what changes by itself, RFC 4480 §3 ------------------------------------------------------------

@@ -6,16 +6,16 @@ the sphere that the presentity publishes.  Whenever one of them may have changed
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
+from presence.directory import Directory
 from presence.policy.book import PolicyBook
 from presence.policy.decide import Decision, DefaultHandling, decide
 from presence.policy.identity import domain_of
 from presence.policy.model import Handling, Rule, Watcher
 from presence.policy.view import View
 from sip.errors import Forbidden
-from sip.identity import UserDirectory
 from sip.timers import Timer, TimerWheel
 from sip.usage.notifier import Authorization
 
@@ -79,6 +79,7 @@ class PresencePolicy:
         "_shared",
         "_sphere",
         "_timers",
+        "_unruled",
         "_waits",
         "_wall",
         "book",
@@ -88,7 +89,7 @@ class PresencePolicy:
         self,
         book: PolicyBook,
         *,
-        directory: UserDirectory,
+        directory: Directory,
         defaults: DefaultHandling,
         sphere: Callable[[str, float], str | None],
         timers: TimerWheel,
@@ -104,13 +105,16 @@ class PresencePolicy:
         self._on_change = on_change
         self._waits: dict[str, tuple[float, Timer]] = {}
         self._known: dict[str, _Known] = {}
+        self._unruled: dict[str, _Outcome] = {}
+        """What each watcher gets of all who have no rules: the defaults ask for nothing but who he is."""
         self._shared: dict[_Outcome, _Outcome] = {}
         book.on_change.append(self._rules_changed)
 
     def decision(self, watcher: str, aor: str, now_wall: float | None = None) -> Decision:
         """What `watcher` gets of `aor`, both AORs, and why; `now_wall` is epoch seconds, None for now."""
         now = self._wall() if now_wall is None else now_wall
-        who = Watcher(self._directory.resolve(watcher) or watcher, domain_of(watcher) != _ANONYMOUS)
+        resolved = self._known_as(watcher)
+        who = Watcher(resolved, domain_of(watcher) != _ANONYMOUS, self._directory.aliases_of(resolved))
         is_local = self._directory.is_local_domain(domain_of(who.aor))
         sphere = self._sphere(aor, now) if self.book.wants_sphere(aor) else None
         default = self._defaults.of(who, is_local)
@@ -131,9 +135,42 @@ class PresencePolicy:
         """What he sees; equal for all who see the same."""
         return self._outcome(watcher, aor).view
 
+    def hides(self, watcher: str, aor: str) -> str:
+        """Why nothing that `aor` publishes is seen by `watcher`, one word; empty if he is allowed."""
+        handling = self._outcome(watcher, aor).handling
+        return "" if handling == "allow" else handling
+
+    def set_defaults(self, defaults: DefaultHandling) -> bool:
+        """Another default from now on; whether it is another one, so that everybody is to be judged anew."""
+        if defaults == self._defaults:
+            return False
+        self._defaults = defaults
+        self._known.clear()
+        self._unruled.clear()
+        return True
+
+    def sees_services(self, watcher: str, aor: str) -> bool:
+        """Whether he is shown all services; the calls of the user are of these."""
+        outcome = self._outcome(watcher, aor)
+        return outcome.handling == "allow" and outcome.view.shows_services
+
     def forget(self, aor: str) -> None:
         """The user is no more."""
         self._known.pop(aor, None)
+
+    def names_changed(self, renamed: Mapping[str, frozenset[str]]) -> None:
+        """Users by their AORs, and the aliases that they have got or lost.
+
+        Rules speak of watchers by any of their names, so what the rules say that mention one of these is
+        decided anew; the AOR counts as well, as who watched under an alias is he from now on.
+        """
+        mentioned: set[str] = set()
+        for aor, aliases in renamed.items():
+            mentioned |= {aor, *aliases}
+            mentioned |= {domain_of(alias) for alias in aliases} - {domain_of(aor)}
+        for owner in self.book.mentioning(frozenset(mentioned)):
+            self._known.pop(owner, None)
+            self._on_change(owner)
 
     def follows_state(self, aor: str) -> bool:
         """Whether what `aor` publishes may change who may watch him (his sphere does)."""
@@ -146,7 +183,17 @@ class PresencePolicy:
 
     def _outcome(self, watcher: str, aor: str) -> _Outcome:
         """As `decision`, out of memory: it is asked for every watcher at every change."""
-        rules, now = self.book.rules_of(aor), self._wall()
+        rules = self.book.rules_of(aor)
+        who = self._known_as(watcher)
+        if not rules and who != aor:
+            outcome = self._unruled.get(who)
+            if outcome is None:
+                decision = self.decision(who, aor)
+                if len(self._unruled) >= _MOST_WATCHERS:
+                    self._unruled.clear()
+                outcome = self._unruled[who] = self._shared_outcome(decision)
+            return outcome
+        now = self._wall()
         known = self._known.get(aor)
         if known is None or not known.holds(rules, now):
             if known is None and len(self._known) >= _MOST_PRESENTITIES:
@@ -157,18 +204,29 @@ class PresencePolicy:
             if sphere != known.sphere:
                 known.sphere = sphere
                 known.outcomes.clear()
-        who = self._directory.resolve(watcher) or watcher
         outcome = known.outcomes.get(who)
         if outcome is None:
             decision = self.decision(who, aor, now)
             if len(known.outcomes) >= _MOST_WATCHERS:
                 known.outcomes.clear()
-            if len(self._shared) >= _MOST_WATCHERS:
-                self._shared.clear()
-            # Most outcomes are one of a few: then all have the same object.
-            outcome = _Outcome(decision.handling, decision.view)
-            outcome = known.outcomes[who] = self._shared.setdefault(outcome, outcome)
+            outcome = known.outcomes[who] = self._shared_outcome(decision)
         return outcome
+
+    def _shared_outcome(self, decision: Decision) -> _Outcome:
+        """Most outcomes are one of a few: then all have the same object."""
+        if len(self._shared) >= _MOST_WATCHERS:
+            self._shared.clear()
+        outcome = _Outcome(decision.handling, decision.view)
+        return self._shared.setdefault(outcome, outcome)
+
+    def judge(self, aor: str) -> None:
+        """Have all watchers of `aor` judged anew."""
+        self._on_change(aor)
+
+    def _known_as(self, watcher: str) -> str:
+        """The user's own address, or that of a stranger as rules have it."""
+        name = watcher.removesuffix(".")
+        return self._directory.resolve(name) or name
 
     def _rules_changed(self, aor: str) -> None:
         self._wait(aor)

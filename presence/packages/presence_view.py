@@ -8,18 +8,22 @@ Nothing is told that he has already: so a change of rules, or of what only other
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple, Protocol
 
-from presence.documents import pidf_diff, simple_filter
+from presence.documents import pidf_diff
 from presence.documents.pidf import CONTENT_TYPE
 from presence.documents.pidf_diff import make_diff, pidf_full
-from presence.documents.xml import DEFAULT_LIMITS
-from presence.filters import WatcherFilter
+from presence.filters import CompiledFilters, Means, WatcherFilter, itself
+from presence.packages.filtering import Filtering
 from sip.errors import BadRequest
 from sip.headers import parse_params
 from sip.message import Request
-from sip.usage.content import decode_body
 from sip.usage.notifier import Body, Notification, SubscriptionView
+
+PRESENCE: Final = "presence"
+AS_CHANGES: Final = "-diff"
+"""Ends the entity-tag of a state that is told as `application/pidf-diff+xml`."""
 
 _MOST_KEPT: Final = 1024
 """Documents, and differences, that are kept for others who get the same."""
@@ -31,6 +35,8 @@ class Seen(NamedTuple):
     view: Hashable
     """Another one after the rules have changed for him."""
     body: Body
+    is_feigned: bool = False
+    """True for who is blocked politely: it is what one sees of somebody who publishes nothing."""
 
 
 class Documents(Protocol):
@@ -47,9 +53,11 @@ class Documents(Protocol):
 class Tailor:
     """Documents cut by filters, and differences between documents; made once for all who get the same."""
 
-    __slots__ = ("_cuts", "_differences")
+    __slots__ = ("_cuts", "_differences", "filters")
 
-    def __init__(self) -> None:
+    def __init__(self, means: Means = itself) -> None:
+        """`means`: whom the URIs in filters stand for."""
+        self.filters = CompiledFilters(PRESENCE, means)
         self._cuts: dict[tuple[Body, str, Hashable], Body] = {}
         self._differences: dict[tuple[Body, Body], bytes | None] = {}
 
@@ -88,29 +96,41 @@ def _bound(kept: dict[tuple[Body, str, Hashable], Body] | dict[tuple[Body, Body]
         del kept[next(iter(kept))]  # type: ignore[arg-type]
 
 
-class _Told(NamedTuple):
-    seen: Seen
-    """Before the filter: what triggers are held against."""
-    body: Body
-    """After it: what differences build on."""
+def _hides(before: Seen, after: Seen) -> bool:
+    """Whether the rules show him something else than before, which he is told whatever his triggers say.
+
+    Triggers say which news of the presentity are worth a NOTIFY; that something is to be seen no more is none
+    of these.  But who is blocked politely is told by them of a going and a return, as if she had gone.
+    """
+    return before.view != after.view and not (before.is_feigned or after.is_feigned)
 
 
 class PresenceView:
     """One subscription's view of a presentity."""
 
-    __slots__ = ("_documents", "_filter", "_offered", "_partial", "_subscription", "_told")
+    __slots__ = (
+        "_documents",
+        "_filtering",
+        "_offered",
+        "_offered_body",
+        "_partial",
+        "_subscription",
+        "_told",
+        "_told_body",
+    )
 
     def __init__(self, documents: Documents, subscription: SubscriptionView) -> None:
         """Raises what `WatcherFilter.read` does, if there is a body."""
         self._documents = documents
         self._subscription = subscription
-        self._partial = takes_changes(subscription.accept)
-        self._filter: WatcherFilter | None = None
-        if subscription.filter_body:
-            self._filter = WatcherFilter.read(subscription.filter_type or None, subscription.filter_body)
-        self._told: _Told | None = None
-        """What he has got; None if that is not known."""
-        self._offered: _Told | None = None
+        self._partial = takes_changes(tuple(subscription.accept))
+        self._filtering = Filtering(documents.tailor.filters, subscription)
+        self._told: Seen | None = None
+        """What he has got before the filter, which triggers are held against; None if that is not known."""
+        self._told_body: Body | None = None
+        """The same after the filter, which differences build on."""
+        self._offered: Seen | None = None
+        self._offered_body: Body | None = None
 
     @property
     def is_partial(self) -> bool:
@@ -118,78 +138,96 @@ class PresenceView:
         return self._partial
 
     @property
+    def told(self) -> Body | None:
+        """The document that he has got, after the filter; None if that is not known."""
+        return self._told_body
+
+    @property
     def filter(self) -> WatcherFilter | None:
         """What he asks for, None for everything."""
-        return self._filter
+        return self._filtering.wanted
 
     def render(self, now_wall: float, *, full: bool) -> Notification | None:
         """The document, what has changed in it, or None if that is nothing that he wants to hear of."""
-        subscription, documents, wanted = self._subscription, self._documents, self._filter
+        subscription, documents = self._subscription, self._documents
         seen = documents.seen(subscription.watcher, subscription.aor, now_wall)
-        told = None if full else self._told
-        # Triggers say which news are worth it; that something is to be seen no more is none of these.
-        triggers = wanted is not None and wanted.has_triggers(subscription.aor)
-        if wanted is not None and triggers and told is not None and told.seen.view == seen.view:
-            if not wanted.triggered(told.seen.body.data, seen.body.data, subscription.aor):
-                return None
-        elif told is not None and told.seen.body is seen.body:
+        told = None if full else self._told_body
+        body = self._news(None if full else self._told, seen)
+        if body is None:
             return None
-        body = seen.body if wanted is None else documents.tailor.cut(seen.body, wanted, subscription.aor)
-        if told is not None and not triggers and told.body == body:
-            return None
-        self._offered = _Told(seen, body)
+        self._offered, self._offered_body = seen, body
         if not self._partial:
             return Notification(body)
         version = subscription.version + 1
+        # Of the whole state, but not the tag that it has as PIDF: the media type belongs to the entity
+        # (RFC 5839 §4).
+        etag = f"{body.etag}{AS_CHANGES}"
         if told is None:
-            return Notification(documents.tailor.whole(body, version), etag=body.etag)
-        return Notification(documents.tailor.difference(told.body, body, version), etag=body.etag)
+            return Notification(documents.tailor.whole(body, version), etag=etag)
+        return Notification(documents.tailor.difference(told, body, version), etag=etag)
+
+    def withholds(self, now_wall: float) -> bool:
+        """Whether there is something else to see than he has, and no trigger of his filter fires for it."""
+        subscription, told = self._subscription, self._told
+        if told is None:
+            return False
+        seen = self._documents.seen(subscription.watcher, subscription.aor, now_wall)
+        return self._news(told, seen) is None and self._cut(seen.body) != self._told_body
+
+    def _news(self, told: Seen | None, seen: Seen) -> Body | None:
+        """The document to tell who has been `told` that (None: nothing); None if it is no news for him."""
+        wanted, aor = self._filtering.applicable, self._subscription.aor
+        if told is None:
+            return self._cut(seen.body)
+        if wanted is not None and wanted.has_triggers(aor) and not _hides(told, seen):
+            # Told even if the filter leaves nothing of what has changed.
+            fired = wanted.triggered(told.body.data, seen.body.data, aor)
+            return self._cut(seen.body) if fired else None
+        # Also of the same document: which filter holds for a member depends on the lists that he is in.
+        body = self._cut(seen.body)
+        return None if body == self._told_body else body
+
+    def _cut(self, body: Body) -> Body:
+        wanted = self._filtering.applicable
+        return body if wanted is None else self._documents.tailor.cut(body, wanted, self._subscription.aor)
 
     def delivered(self) -> None:
         """What comes next builds on it."""
-        self._told = self._offered
+        self._told, self._told_body = self._offered, self._offered_body
         self._count()
 
     def failed(self) -> None:
         """Whether he has it is not known: the next one is whole."""
-        self._told = None
+        self._told = self._told_body = None
         # Its version is used up all the same: one who has it takes no other of that number (RFC 5263 §4.5).
         self._count()
 
     def _count(self) -> None:
         if self._partial and self._offered is not None:
             self._subscription.version += 1
-        self._offered = None
+        self._offered = self._offered_body = None
 
     def refresh(self, request: Request) -> Callable[[], None]:
         """Take the filters that a SUBSCRIBE changes (RFC 4660 §5.2.2); raises what `WatcherFilter` does."""
-        body = decode_body(request, DEFAULT_LIMITS.size)
-        subscription = self._subscription
-        before = (self._filter, subscription.filter_type, subscription.filter_body)
-        updated = (self._filter or WatcherFilter("presence")).updated(request.content_type, body)
-        self._filter = updated if updated else None
-        if updated:
-            subscription.keep_filter(simple_filter.CONTENT_TYPE, updated.document())
-        else:
-            subscription.keep_filter("", b"")
-
-        def take_back() -> None:
-            self._filter = before[0]
-            subscription.keep_filter(before[1], before[2])
-
-        return take_back
+        return self._filtering.refresh(request)
 
     def close(self) -> None:
         """Nothing is held."""
 
 
-def takes_changes(accept: Sequence[str]) -> bool:
+@lru_cache(maxsize=256)
+def takes_changes(accept: tuple[str, ...]) -> bool:
     """Whether Accept names `application/pidf-diff+xml`, and does not prefer whole documents (RFC 5263 §4.3).
 
     A wildcard does not name it: who has never heard of it could make nothing of it.
     """
     changes = _quality(accept, pidf_diff.CONTENT_TYPE)
     return changes > 0 and changes >= _quality(accept, CONTENT_TYPE)
+
+
+def takes_documents(accept: Sequence[str]) -> bool:
+    """Whether Accept takes `application/pidf+xml`, as it does where it is left out (RFC 3856 §6.7)."""
+    return not accept or any(_quality(accept, it) > 0 for it in (CONTENT_TYPE, "application/*", "*/*"))
 
 
 def _quality(accept: Sequence[str], content_type: str) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Generic, TypeVar
 from weakref import WeakSet
 
@@ -41,6 +41,10 @@ class TablePackage(ABC, Generic[R]):
     def over(self, row: R, event: str) -> R | None:
         """What is told of `row` when it is gone; `event` is what `TableView.ended` said, "" without it."""
 
+    def existing(self, rows: Mapping[str, R]) -> Mapping[str, R]:
+        """Those of all rows that a whole document has."""
+        return rows
+
     def changed_row(self, row: R) -> R:
         """What is told of a row that was another one before."""
         return row
@@ -50,13 +54,21 @@ class TablePackage(ABC, Generic[R]):
         """The document number `subscription.version`: of all rows if `full`, else of those that changed."""
 
     def open(self, subscription: SubscriptionView) -> TableView[R]:
-        """Raises UnsupportedMediaType for a SUBSCRIBE with a body."""
-        view = TableView(self, subscription)
+        """Raises UnsupportedMediaType for a SUBSCRIBE with a body, if documents cannot be filtered."""
+        view = self.view(subscription)
         self._open.setdefault(subscription.aor, WeakSet()).add(view)
         return view
 
-    def neutral(self, subscription: SubscriptionView) -> None:
+    def view(self, subscription: SubscriptionView) -> TableView[R]:
+        """A new view; raises UnsupportedMediaType for a SUBSCRIBE with a body."""
+        if subscription.filter_body:
+            raise _not_understood(subscription.filter_type)
+        return TableView(self, subscription)
+
+    def neutral(self, subscription: SubscriptionView) -> Notification:
         """A NOTIFY without a body: even an empty document would take a version."""
+        # Every state has an entity-tag (RFC 5839 §6.1), also that of telling nothing.
+        return Notification(None, etag=token_of("neutral", self.name))
 
     def views(self, aor: str) -> tuple[TableView[R], ...]:
         """The views of `aor` that are open."""
@@ -81,8 +93,6 @@ class TableView(Generic[R]):
     __slots__ = ("__weakref__", "_ends", "_package", "_shown", "_subscription", "_told")
 
     def __init__(self, package: TablePackage[R], subscription: SubscriptionView) -> None:
-        if subscription.filter_body:
-            raise _not_understood(subscription.filter_type)
         self._package = package
         self._subscription = subscription
         self._told: Mapping[str, R] | None = None
@@ -104,25 +114,29 @@ class TableView(Generic[R]):
         package, subscription = self._package, self._subscription
         table = dict(package.rows(subscription))
         told = None if full else self._told
-        rows = list(table.values()) if told is None else self._changes(told, table)
+        existing = package.existing(table)
+        rows = existing if told is None else self._changes(told, told, table)
         if told is not None and not rows:
             return None
         self._shown = table
-        body = package.body(subscription, told is None, rows, now_wall)
+        body = package.body(subscription, told is None, rows.values(), now_wall)
         # Versions and lifetimes are others each time: the tag is of what does not depend on the moment.
-        return Notification(body, etag=_etag(table))
+        return Notification(body, etag=table_etag(existing))
 
-    def _changes(self, told: Mapping[str, R], table: Mapping[str, R]) -> list[R]:
-        rows = []
+    def _changes(
+        self, before: Mapping[str, R], told: Mapping[str, R], table: Mapping[str, R]
+    ) -> dict[str, R]:
+        """Rows of `table` that are others than he was `told`, and the ends of those there were before."""
+        rows: dict[str, R] = {}
         for key, row in table.items():
-            before = told.get(key)
-            if before != row:
-                rows.append(row if before is None else self._package.changed_row(row))
-        for key, row in told.items():
+            had = told.get(key)
+            if had != row:
+                rows[key] = row if had is None else self._package.changed_row(row)
+        for key, row in before.items():
             if key not in table:
                 over = self._package.over(row, self._ends.get(key, ""))
                 if over is not None:
-                    rows.append(over)
+                    rows[key] = over
         return rows
 
     def delivered(self) -> None:
@@ -138,13 +152,18 @@ class TableView(Generic[R]):
     def _sent(self) -> None:
         self._subscription.version += 1
         self._shown = {}
-        known = self._told or {}
+        known = self._remembered()
         self._ends = {key: event for key, event in self._ends.items() if key in known}
 
-    def refresh(self, request: Request) -> None:
+    def _remembered(self) -> set[str]:
+        """Ids of rows whose end may have to be told."""
+        return set(self._told or ())
+
+    def refresh(self, request: Request) -> Callable[[], None] | None:
         """Raises UnsupportedMediaType for a body."""
         if request.body:
             raise _not_understood(request.content_type.full if request.content_type else "")
+        return None
 
     def close(self) -> None:
         """Nothing is remembered for it any more."""
@@ -155,7 +174,8 @@ def _not_understood(content_type: str) -> UnsupportedMediaType:
     return UnsupportedMediaType(f"{content_type or 'A body'} is not understood here")
 
 
-def _etag(table: Mapping[str, object]) -> str:
+def table_etag(table: Mapping[str, object]) -> str:
+    """The entity-tag of a state: equal tables have equal ones (RFC 5839 §6.1)."""
     return hashlib.blake2b(repr(sorted(table.items())).encode(), digest_size=9).hexdigest()
 
 

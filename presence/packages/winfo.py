@@ -17,13 +17,15 @@ from presence.documents.watcherinfo import (
     WatcherInfo,
     WatcherList,
     render_watcherinfo,
+    watcher_ids,
 )
 from presence.packages.around import Authorizer, Surroundings
-from presence.packages.tables import TablePackage, token_of
+from presence.packages.filtered_table import FilteredTablePackage
+from presence.packages.tables import token_of
 from presence.packages.waiting import Waiting
 from sip.errors import BadRequest, Forbidden
 from sip.headers import NameAddr
-from sip.usage.notifier import Authorization, Body, Subscription, SubscriptionEvent, SubscriptionView
+from sip.usage.notifier import Authorization, Body, LiveSubscription, SubscriptionEvent, SubscriptionView
 
 TERMINATED: Final = "terminated"
 
@@ -40,14 +42,14 @@ class WatcherRow(NamedTuple):
     """Epoch seconds of the SUBSCRIBE."""
 
 
-class WinfoPackage(TablePackage[WatcherRow]):
+class WinfoPackage(FilteredTablePackage[WatcherRow]):
     """Watcher information about the package `inner`; `authorizer` says who may watch in that one."""
 
     content_types = (CONTENT_TYPE,)
 
     def __init__(self, around: Surroundings, inner: str, authorizer: Authorizer) -> None:
-        super().__init__()
         self.name = f"{inner}.winfo"
+        super().__init__(lambda aor: around.resolve(aor) or aor)
         self._inner = inner
         self._around = around
         self._authorizer = authorizer
@@ -98,7 +100,11 @@ class WinfoPackage(TablePackage[WatcherRow]):
         watchers = WatcherList(aor, self._inner, tuple(map(watcher, rows)))
         return Body(CONTENT_TYPE, render_watcherinfo(WatcherInfo(subscription.version, full, (watchers,))))
 
-    def _row(self, subscription: Subscription) -> WatcherRow:
+    def ids(self, document: bytes) -> set[str]:
+        """The watchers in it."""
+        return watcher_ids(document)
+
+    def _row(self, subscription: LiveSubscription) -> WatcherRow:
         return WatcherRow(
             token_of(subscription.id),
             subscription.state,
@@ -110,7 +116,7 @@ class WinfoPackage(TablePackage[WatcherRow]):
 
     # -- what happens to subscriptions of the inner package, RFC 3857 §4.7.1 -------------------------------
 
-    def _subscription_changed(self, subscription: Subscription, event: SubscriptionEvent) -> None:
+    def _subscription_changed(self, subscription: LiveSubscription, event: SubscriptionEvent) -> None:
         if subscription.package != self._inner:
             return
         aor, watcher = subscription.aor, subscription.watcher
@@ -125,7 +131,7 @@ class WinfoPackage(TablePackage[WatcherRow]):
             self._ended(subscription, event)
         self._around.changed(self.name, aor)
 
-    def _ended(self, subscription: Subscription, event: SubscriptionEvent) -> None:
+    def _ended(self, subscription: LiveSubscription, event: SubscriptionEvent) -> None:
         aor, watcher = subscription.aor, subscription.watcher
         told: str = "noresource" if event == "invariant" else event
         if subscription.state == "pending" and event == "timeout":
@@ -161,10 +167,10 @@ def _waiting_row(entry: Waiting) -> WatcherRow:
     return WatcherRow(entry.id, "waiting", "timeout", entry.watcher, entry.display, entry.since)
 
 
-def _display_of(subscription: Subscription) -> str:
+def _display_of(subscription: LiveSubscription) -> str:
     """The name that the watcher shows in From."""
     try:
-        return NameAddr.parse(subscription.dialog.remote_uri).display or ""
+        return NameAddr.parse(subscription.remote_uri).display or ""
     except BadRequest:
         return ""
 

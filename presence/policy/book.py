@@ -49,6 +49,10 @@ class PolicyBook:
         times = [rule.changes_after(now_wall) for rule in self.rules_of(aor)]
         return min((time for time in times if time is not None), default=None)
 
+    def mentioning(self, names: frozenset[str]) -> list[str]:
+        """The owners in whose rules one of `names`, identities and domains, stands."""
+        return [owner for owner, rules in self._rules.items() if any(rule.mentions(names) for rule in rules)]
+
     def owners(self) -> Iterable[str]:
         """All who have rules."""
         return tuple(self._documents)
@@ -77,6 +81,9 @@ class PolicyBook:
     def _set(self, owner: str, documents: Iterable[PolicyDocument]) -> bool:
         """Whether the rules are others than before."""
         ordered = tuple(sorted(documents, key=lambda it: (it.source, it.name)))
+        # One request that changes a hundred documents is a hundred changes, each with all as they are now.
+        if ordered == self._documents.get(owner, ()):
+            return False
         before = self._rules.get(owner, ())
         if not ordered:
             self._documents.pop(owner, None)

@@ -212,7 +212,12 @@ def _attribute(element: etree._Element, name: str) -> str:
 
 
 def render_cisco_rule(rule: CiscoRule) -> bytes:
-    """The document that is kept for a rule, in the printed order: visibility, reachability, filter (Q40)."""
+    """The document that is kept for a rule."""
+    return etree.tostring(presence_rule_element(rule), encoding="UTF-8", xml_declaration=True)
+
+
+def presence_rule_element(rule: CiscoRule) -> etree._Element:
+    """The `presence-rule` element of a rule, in the printed order: visibility, reachability, filter (Q40)."""
     root = etree.Element(f"{{{SOAP}}}presence-rule", {"name": rule.name}, nsmap={"epas": SOAP, "pr": RULES})
     body = etree.SubElement(root, f"{{{SOAP}}}rule")
     etree.SubElement(body, f"{{{SOAP}}}visibility").text = rule.visibility
@@ -230,7 +235,7 @@ def render_cisco_rule(rule: CiscoRule) -> bytes:
         etree.SubElement(sources, f"{{{RULES}}}excludedsource").text = name
     for aor in rule.acl:
         etree.SubElement(root, f"{{{SOAP}}}acl").text = aor
-    return etree.tostring(root, encoding="UTF-8", xml_declaration=True)
+    return root
 
 
 def _write(parent: etree._Element, test: Test) -> None:
@@ -251,6 +256,7 @@ __all__ = [
     "Fault",
     "compile_rule",
     "parse_cisco_rule",
+    "presence_rule_element",
     "read_presence_rule",
     "render_cisco_rule",
 ]

@@ -87,7 +87,8 @@ def decide(
             Verdict("default", True, f"no rule names {shown(watcher.aor)}: the default is {default}")
         )
         return Decision(default, _VIEWS[default], tuple(verdicts))
-    verdicts.append(Verdict("default", False, f"{named[0].label} names {shown(watcher.aor)}"))
+    unmatched = "" if matching else ", and no rule matches: block"
+    verdicts.append(Verdict("default", False, f"{named[0].label} names {shown(watcher.aor)}{unmatched}"))
     combined = combine(matching)
     handling = combined.handling or "block"
     if handling != "allow":
@@ -96,8 +97,13 @@ def decide(
 
 
 def combine(rules: Sequence[Rule]) -> Permissions:
-    """The permissions of rules that match (RFC 4745 §10.2)."""
-    return reduce(or_, (rule.permissions for rule in rules), Permissions())
+    """The permissions of rules that match (RFC 4745 §10.2).
+
+    Rules that restrict allow everything, because they have no words for less.  Where another rule matches
+    that says what is allowed, theirs adds nothing to it.
+    """
+    granting = [rule for rule in rules if rule.restriction is None] or rules
+    return reduce(or_, (rule.permissions for rule in granting), Permissions())
 
 
 def restrict(rules: Sequence[Rule]) -> Restriction:

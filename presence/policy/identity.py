@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote
 
+from presence.documents.xsd import canonical_urn
 from sip.errors import BadRequest
 from sip.uri import TelUri, Uri, equivalent, parse_uri
 
@@ -17,9 +18,9 @@ _SEPARATORS: Final = re.compile(r"[-.()]")
 def canonical_identity(text: str) -> str:
     """A URI in the form in which two that are equal are the same text.
 
-    SIP and SIPS become AORs, as watchers are known by theirs; a tel URI loses its visual separators (RFC
-    3966 §5); of any other only the scheme is folded.  Different schemes are never equal (RFC 5025
-    §3.1.1.2).
+    SIP and SIPS become AORs, as watchers are known by theirs, without the final dot of a host; a tel URI
+    loses its visual separators (RFC 3966 §5); of any other only the scheme is folded.  Different schemes are
+    never equal (RFC 5025 §3.1.1.2).
 
     Raises:
         ValueError: it is no URI; one line says why.
@@ -33,7 +34,7 @@ def canonical_identity(text: str) -> str:
     except BadRequest as error:
         raise ValueError(f"{text!r} is not a URI: {error.reason}") from None
     if isinstance(uri, Uri):
-        return uri.aor
+        return uri.aor.removesuffix(".")
     if isinstance(uri, TelUri):
         return f"tel:{_SEPARATORS.sub('', uri.number).lower()}"
     return f"{match[1].lower()}:{match[2]}"
@@ -73,18 +74,11 @@ def same_uri(one: str, other: str) -> bool:
     if one == other:
         return True
     if one[:4].lower() == other[:4].lower() == "urn:":
-        return _urn(one) == _urn(other)
+        return canonical_urn(one) == canonical_urn(other)
     try:
         return equivalent(parse_uri(one), parse_uri(other))
     except BadRequest:
         return False
-
-
-def _urn(text: str) -> str:
-    scheme, namespace, rest = (*text.split(":", 2), "", "")[:3]
-    # The one namespace that is in use here and has hexadecimal digits in it (RFC 4122 §3).
-    rest = rest.lower() if namespace.lower() == "uuid" else rest
-    return f"{scheme.lower()}:{namespace.lower()}:{rest}"
 
 
 def shown(identity: str) -> str:

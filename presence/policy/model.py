@@ -35,6 +35,13 @@ class Watcher(NamedTuple):
 
     aor: str
     authenticated: bool = True
+    aliases: frozenset[str] = frozenset()
+    """His other names: rules may speak of him by any of them."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All identities that are his."""
+        return (self.aor, *self.aliases)
 
 
 class Moment(NamedTuple):
@@ -63,23 +70,42 @@ class One:
 
     id: str
 
-    def holds(self, identity: str) -> bool:
-        return identity == self.id
+    def holds(self, watcher: Watcher) -> bool:
+        return watcher.aor == self.id or self.id in watcher.aliases
+
+    @property
+    def mentions(self) -> frozenset[str]:
+        return frozenset({self.id})
 
 
 @dataclass(frozen=True, slots=True)
 class Many:
-    """Everybody, or everybody of a domain, but for exceptions (§7.1.3)."""
+    """Everybody, or everybody of a domain, but for exceptions (§7.1.3).
+
+    Who has several names is of the domains of all of them, and excepted if one of them is.
+    """
 
     domain: str | None = None
     except_ids: frozenset[str] = frozenset()
     except_domains: frozenset[str] = frozenset()
 
-    def holds(self, identity: str) -> bool:
-        domain = domain_of(identity)
-        if self.domain is not None and domain != self.domain:
+    def holds(self, watcher: Watcher) -> bool:
+        if self.domain is not None and self.domain not in map(domain_of, watcher.names):
             return False
-        return identity not in self.except_ids and domain not in self.except_domains
+        return not self.excepts(watcher)
+
+    def excepts(self, watcher: Watcher) -> str | None:
+        """What of him is excepted, in words; None: nothing."""
+        for name in watcher.names:
+            if name in self.except_ids:
+                return f"watcher {shown(name)}"
+            if domain_of(name) in self.except_domains:
+                return f"domain {domain_of(name)}"
+        return None
+
+    @property
+    def mentions(self) -> frozenset[str]:
+        return self.except_ids | self.except_domains | ({self.domain} if self.domain is not None else set())
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,17 +120,16 @@ class Identity:
         if not watcher.authenticated:
             return Finding(False, f"identity: watcher {name} is not authenticated")
         for member in self.members:
-            if not member.holds(watcher.aor):
+            if not member.holds(watcher):
                 continue
             if isinstance(member, One):
                 return Finding(True, f"identity: watcher {name} is in the list")
             whom = "everybody" if member.domain is None else f"everybody of {member.domain}"
             return Finding(True, f"identity: watcher {name} is one of {whom}")
         for member in self.members:
-            if isinstance(member, Many) and watcher.aor in member.except_ids:
-                return Finding(False, f"identity: watcher {name} is excepted")
-            if isinstance(member, Many) and domain_of(watcher.aor) in member.except_domains:
-                return Finding(False, f"identity: domain {domain_of(watcher.aor)} is excepted")
+            excepted = member.excepts(watcher) if isinstance(member, Many) else None
+            if excepted is not None:
+                return Finding(False, f"identity: {excepted} is excepted")
         return Finding(False, f"identity: watcher {name} is not in the list")
 
 
@@ -302,6 +327,15 @@ class Rule:
         """When its validity next begins or ends."""
         times = [it.changes_after(now) for it in self.conditions if isinstance(it, Validity)]
         return min((time for time in times if time is not None), default=None)
+
+    def mentions(self, names: frozenset[str]) -> bool:
+        """Whether one of `names`, identities and domains, stands in its identity conditions."""
+        return any(
+            not names.isdisjoint(member.mentions)
+            for condition in self.conditions
+            if isinstance(condition, Identity)
+            for member in condition.members
+        )
 
     @property
     def wants_sphere(self) -> bool:

@@ -7,7 +7,7 @@ from typing import Final
 
 from lxml import etree
 
-from presence.documents.namespaces import CISCO_RPID, PIDF, RPID
+from presence.documents.namespaces import CISCO_RPID, PIDF, RPID, SPHERE
 from presence.documents.pidf import Element, Part, render_pidf
 from presence.documents.xml import XmlLimits, read_xml
 from presence.policy.faults import local_name, text_of
@@ -27,6 +27,7 @@ _RPID_ACTIVITIES: Final = frozenset(
     " unknown vacation working worship".split()
 )
 """RFC 4480 §3.2."""
+_OWN_WORDS: Final = f"{{{SPHERE}}}other"
 _NO_ACTIVITY: Final = frozenset({"note"})
 
 
@@ -41,9 +42,10 @@ def texts(element: Element, name: str) -> list[str]:
 
 
 def value_of(part: Part) -> str:
-    """The value of an RPID element that is text or an empty element: `work`, `<rpid:work/>`."""
-    element = element_of(part)
-    return text_of(element) or next((local_name(child) for child in element), "")
+    """The value of an RPID element that is an empty element (`<rpid:work/>`) or somebody's own words."""
+    for child in element_of(part):
+        return text_of(child) if child.tag == _OWN_WORDS else local_name(child)
+    return ""
 
 
 def activities(person: Element) -> list[str]:

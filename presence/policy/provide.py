@@ -1,4 +1,4 @@
-"""What RFC 5025 §3.3 lets through of a composed document: elements by selection, their children by name."""
+"""What RFC 5025 §3.3 lets through of a composed document: kinds of elements, and their children by name."""
 
 from __future__ import annotations
 
@@ -13,12 +13,10 @@ from presence.composition import Composed
 from presence.documents.namespaces import DATA_MODEL, PIDF, RPID
 from presence.documents.pidf import Element, Part
 from presence.documents.writer import write_element
-from presence.policy.identity import same_uri
-from presence.policy.model import ATTRIBUTES, EVERYTHING, Kind, MemberKind, Permissions, Selection
-from presence.policy.parts import CONTACT, STATUS, element_of, texts
+from presence.policy.model import ATTRIBUTES, EVERYTHING, Kind, Permissions, Selection
+from presence.policy.parts import CONTACT, STATUS, element_of
 
 _BASIC: Final = f"{{{PIDF}}}basic"
-_CLASS: Final = f"{{{RPID}}}class"
 _USER_INPUT: Final = f"{{{RPID}}}user-input"
 _TIMESTAMPS: Final = frozenset({f"{{{PIDF}}}timestamp", f"{{{DATA_MODEL}}}timestamp"})
 
@@ -45,6 +43,7 @@ _PLAIN_STATUS: Final = re.compile(rb"<status>(?:<basic>(?:open|closed)</basic>)?
 def provide(composed: Composed, permissions: Permissions) -> Composed:
     """The part of `composed` that `permissions` grant; the same object if they grant everything.
 
+    `composed` is made of those elements that are granted, where not all of a kind are (`selecting.selected`).
     Notes and extensions of the whole document are about the person, of no class and no occurrence-id: they
     go with all-persons only.
     """
@@ -68,27 +67,7 @@ def provide(composed: Composed, permissions: Permissions) -> Composed:
 def _shown(
     elements: tuple[Element, ...], selection: Selection, permissions: Permissions
 ) -> tuple[Element, ...]:
-    return tuple(_trimmed(element, permissions) for element in elements if is_selected(element, selection))
-
-
-# -- which elements, §3.3.1 -------------------------------------------------------------------------------
-
-_IS: Final[Mapping[MemberKind, Callable[[Element, str], bool]]] = MappingProxyType(
-    {
-        "class": lambda element, value: value in texts(element, _CLASS),
-        "occurrence-id": lambda element, value: element.id == value,
-        "deviceID": lambda element, value: same_uri(element.device_id, value),
-        "service-uri": lambda element, value: any(same_uri(it, value) for it in texts(element, CONTACT)),
-        "service-uri-scheme": lambda element, value: any(
-            it.partition(":")[0] == value for it in texts(element, CONTACT)
-        ),
-    }
-)
-
-
-def is_selected(element: Element, selection: Selection) -> bool:
-    """Whether a tuple, person or device is one of the `selection`."""
-    return selection.everything or any(_IS[kind](element, value) for kind, value in selection.members)
+    return tuple(_trimmed(element, permissions) for element in elements) if selection else ()
 
 
 # -- which of their children, §3.3.2 ----------------------------------------------------------------------

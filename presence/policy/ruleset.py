@@ -14,7 +14,7 @@ from typing import Final, cast
 from lxml import etree
 
 from presence.documents.xml import DEFAULT_LIMITS, XmlLimits, read_xml
-from presence.documents.xsd import epoch
+from presence.documents.xsd import epoch, is_uri
 from presence.policy.faults import Fault, fault, local_name, text_of
 from presence.policy.identity import canonical_domain, canonical_identity
 from presence.policy.model import (
@@ -131,13 +131,16 @@ def _many(element: etree._Element) -> Many | None:
             raise fault(_WHAT, child, "has neither id nor domain")
         if child.get("id") is not None:
             ids.add(_uri(child))
-        if child.get("domain") is not None:
+        else:
             domains.add(_domain(child))
     domain = None if element.get("domain") is None else _domain(element)
     return Many(domain, frozenset(ids), frozenset(domains))
 
 
 def _uri(element: etree._Element) -> str:
+    """The identity of a single entity, which has no domain beside it (RFC 4745 §7.2)."""
+    if element.get("domain") is not None:
+        raise fault(_WHAT, element, "has a domain beside the id")
     try:
         return canonical_identity(element.get("id") or "")
     except ValueError as error:
@@ -223,6 +226,8 @@ def _unknown(element: etree._Element) -> Permissions:
         raise fault(_WHAT, element, "needs name and ns")
     if ":" in name:
         raise fault(_WHAT, element, f"name {name!r} must stand without a prefix")
+    if not is_uri(namespace):
+        raise fault(_WHAT, element, f"ns {namespace!r} is not a URI")
     return Permissions(unknown=frozenset({f"{{{namespace}}}{name}"})) if _truth(element) else Permissions()
 
 

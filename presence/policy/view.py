@@ -1,7 +1,8 @@
 """What one watcher is shown: a value, so that all with an equal one share one rendered document.
 
 The order is fixed: hidden sources go first, so that the person is composed anew without them (Q43), then
-RFC 5025's transformations, then Cisco's visibility and reachability.
+the elements that are not granted (RFC 5025 §3.3.1), for the same reason, then its other transformations, then
+Cisco's visibility and reachability.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from presence.policy.parts import ACTIVITIES, activities_part, status_of_element
 from presence.policy.provide import provide
 from presence.policy.reachability import UNAVAILABLE, Status, least_reachable
 from presence.policy.restriction import COMPOSED, UNRESTRICTED, Restriction
+from presence.policy.selecting import chooses, selected
 from presence.policy.sources import only_source, without_sources
 
 _TUPLE: Final = "reachability"
@@ -41,6 +43,21 @@ class View:
         """The view that these give, without what makes no difference."""
         return cls(_canonical(permissions), restriction)
 
+    @property
+    def feigns(self) -> bool:
+        """Whether he is blocked politely."""
+        return self.permissions is None
+
+    @property
+    def shows_services(self) -> bool:
+        """Whether it has all services in it, and more of them than whether one can be reached.
+
+        Not where it names some of them: what belongs to none of the named, as a call, is not granted then.
+        """
+        if self.permissions is None or self.restriction.reachability_only:
+            return False
+        return self.permissions.services.everything
+
     def apply(self, components: Sequence[Component], now_wall: float, compose: Compose) -> Composed:
         """The document of a presentity with `components`, as this view shows it at `now_wall`."""
         if self.permissions is None:
@@ -48,6 +65,8 @@ class View:
         restriction = self.restriction
         if restriction.excluded:
             components = without_sources(components, restriction.excluded)
+        if chooses(self.permissions):
+            components = selected(components, self.permissions)
         composed = compose(components, now_wall)
         shown = provide(composed, self.permissions)
         if not restriction.reachability_only and restriction.reachability == COMPOSED:

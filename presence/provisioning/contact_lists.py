@@ -14,6 +14,7 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 from presence.provisioning.positions import after, position, stored
+from presence.provisioning.texts import check_text
 
 __all__ = [
     "CONTACT_ADDED",
@@ -53,9 +54,6 @@ TOPICS: Final = (
 DEFAULT_GROUP: Final = ""
 """The group that every user has: it can be moved, but neither renamed nor deleted."""
 
-LONGEST_TEXT: Final = 255
-"""Characters of a group's name or a nickname."""
-
 Position = str | Decimal | int
 """As it comes in: a text is read as xs:decimal."""
 
@@ -75,6 +73,8 @@ class Outcome(NamedTuple):
 
     status: Status
     why: str = ""
+    changed: bool = False
+    """True if what was to be added was there already, and was modified."""
 
     @property
     def done(self) -> bool:
@@ -170,6 +170,9 @@ class ContactLists:
         for row in sorted(self._rows.values(), key=lambda it: it.group.position):
             yield row.group, tuple(sorted(row.contacts.values(), key=lambda it: it.position))
 
+    def __contains__(self, group: str) -> bool:
+        return group in self._rows
+
     def groups_of(self, member: str) -> list[str]:
         """The names of the groups that a member is in, in order."""
         return [group.name for group, _ in self if member in self._rows[group.name].contacts]
@@ -183,7 +186,7 @@ class ContactLists:
         if self.limit is not None and len(self._rows) > self.limit:
             return _failed(f"there are {self.limit} groups already")
         try:
-            _check_text(name)
+            check_text(name)
             group = Group(name, self._place(index, (row.group.position for row in self._rows.values())))
         except ValueError as error:
             return _failed(str(error))
@@ -206,7 +209,7 @@ class ContactLists:
             return _failed(f"there is a group {new_name!r} already")
         old = row.group
         try:
-            _check_text(new_name)
+            check_text(new_name)
             new = Group(new_name, old.position if index is None else position(index))
         except ValueError as error:
             return _failed(str(error))
@@ -247,7 +250,8 @@ class ContactLists:
         if row is None:
             return _no_group(group)
         if member in row.contacts:
-            return self.modify_contact(group, member, index, nickname, display_on_phone)
+            outcome = self.modify_contact(group, member, index, nickname, display_on_phone)
+            return outcome._replace(changed=outcome.done)
         if self.limit is not None and self._is_full(member):
             return _failed(f"there are {self.limit} contacts already")
         try:
@@ -317,7 +321,7 @@ def _with(
     if index is not None:
         contact = replace(contact, position=position(index))
     if nickname is not None:
-        _check_text(nickname)
+        check_text(nickname)
         contact = replace(contact, nickname=nickname)
     if display_on_phone is not None:
         contact = replace(contact, display_on_phone=_boolean(display_on_phone))
@@ -334,14 +338,6 @@ def _boolean(value: bool | str) -> bool:
     if found is None:
         raise ValueError(f"{value!r} is neither true nor false")
     return found
-
-
-def _check_text(text: str) -> None:
-    if len(text) > LONGEST_TEXT:
-        raise ValueError(f"more than {LONGEST_TEXT} characters")
-    # They go into XML, which has no place for control characters, and into lines of a terminal.
-    if any(ord(it) < 32 or ord(it) == 127 or 0xD800 <= ord(it) < 0xE000 for it in text):
-        raise ValueError(f"{text!r} has a character in it that is none")
 
 
 def no_contact(why: str) -> Outcome:

@@ -5,11 +5,12 @@ What a change does to the lists is in `presence.provisioning.contact_lists`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from presence.directory import shown
+from presence.lists.naming import ListNames
 from presence.provisioning.addresses import canonical_aor, canonical_domain
 from presence.provisioning.contact_lists import (
     DEFAULT_GROUP,
@@ -22,8 +23,7 @@ from presence.provisioning.contact_lists import (
     no_contact,
 )
 from presence.provisioning.errors import ProvisioningError
-from sip.errors import BadRequest
-from sip.uri import Uri, parse_uri
+from presence.provisioning.members import Members, People
 
 __all__ = [
     "DEFAULT_GROUP",
@@ -44,9 +44,6 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-
-People = Callable[[Collection[str]], Mapping[str, str]]
-"""Which of some addresses are users: each user's address or alias with the user's own AOR."""
 
 
 class ContactRepository(Protocol):
@@ -130,15 +127,20 @@ class ContactService:
     change is its Outcome.
     """
 
-    __slots__ = ("_domains", "_limit", "_repository")
+    __slots__ = ("_domains", "_limit", "_names", "_repository")
 
     def __init__(
         self,
         repository: ContactRepository,
         domains: Collection[str] | None = None,
         limit: int | None = None,
+        names: ListNames | None = None,
     ) -> None:
-        """`domains`: those that are served (None: that of the owner); `limit`: contacts of one user."""
+        """`domains`: those that are served (None: that of the owner); `limit`: contacts of one user.
+
+        `names`: the URIs of contact lists, which may be members of lists of the same owner.
+        """
+        self._names = names or ListNames()
         self._repository = repository
         self._domains = None if domains is None else frozenset(map(canonical_domain, domains))
         self._limit = limit
@@ -161,8 +163,8 @@ class ContactService:
         def work(owner: str, lists: ContactLists, people: People) -> Sequence[Outcome]:
             lists.limit = self._limit
             named = (it.member for it in changes if isinstance(it, _ABOUT_CONTACTS))
-            members = _Members(owner, self._domains, people, named)
-            return [_one(lists, members, change) for change in changes]
+            members = Members(owner, self._domains, people, named, self._names)
+            return [_one(owner, lists, members, change) for change in changes]
 
         outcomes = self._repository.edit(aor, work)
         if outcomes is None:
@@ -210,44 +212,7 @@ class ContactService:
         return outcome
 
 
-class _Members:
-    """The persons that the changes of one request name."""
-
-    __slots__ = ("_aors", "_domain", "_domains", "_users")
-
-    def __init__(
-        self, owner: str, domains: frozenset[str] | None, people: People, texts: Iterable[str]
-    ) -> None:
-        self._domain = owner.rpartition("@")[2]
-        self._domains = frozenset((self._domain,)) if domains is None else domains
-        addresses = {aor for text in texts if (aor := self._address(text)) is not None}
-        self._users = people(addresses)
-        self._aors = frozenset(self._users.values())
-
-    def aor(self, text: str) -> str | None:
-        """The AOR of a member as it is kept; None: that is no SIP address."""
-        address = self._address(text)
-        return None if address is None else self._users.get(address, address)
-
-    def is_user(self, aor: str) -> bool:
-        return aor in self._aors
-
-    def is_local(self, aor: str) -> bool:
-        """Whether he is of a domain that is served here (or a user all the same)."""
-        return aor.rpartition("@")[2].removeprefix("sip:") in self._domains or self.is_user(aor)
-
-    def _address(self, text: str) -> str | None:
-        text = text.strip()
-        if text[:4].lower() != "sip:" and text[:5].lower() != "sips:":
-            text = f"sip:{text}" if "@" in text else f"sip:{text}@{self._domain}"
-        try:
-            uri = parse_uri(text)
-        except BadRequest:
-            return None
-        return uri.aor if isinstance(uri, Uri) else None
-
-
-def _one(lists: ContactLists, members: _Members, change: ContactChange) -> Outcome:
+def _one(owner: str, lists: ContactLists, members: Members, change: ContactChange) -> Outcome:
     match change:
         case AddGroup(name, index):
             return lists.add_group(name, index)
@@ -262,9 +227,24 @@ def _one(lists: ContactLists, members: _Members, change: ContactChange) -> Outco
                 return no_contact(f"{text!r} is not a SIP address")
             local = members.is_local(member)
             if local and not members.is_user(member):
-                return no_contact(f"there is no user {shown(member)}")
+                fault = _no_list(owner, lists, members, member)
+                if fault:
+                    return no_contact(fault)
             return lists.add_contact(group, member, index, nickname, on_phone, local=local)
         case ModifyContact(group, text, index, nickname, on_phone):
             return lists.modify_contact(group, members.aor(text) or text, index, nickname, on_phone)
         case DeleteContact(group, text):
             return lists.delete_contact(group, members.aor(text) or text)
+
+
+def _no_list(owner: str, lists: ContactLists, members: Members, member: str) -> str:
+    """Why an address of ours that is no user's is no list within this list either; empty if it is."""
+    found = members.list_of(member)
+    if found is None:
+        return f"there is no user {shown(member)}"
+    whose, group = found
+    if whose != owner:
+        return f"{shown(member)} is a contact list of {shown(whose)}, and for nobody else"
+    if group is not None and group not in lists:
+        return f"there is no group {group!r}"
+    return ""

@@ -34,7 +34,7 @@ def position(value: str | Decimal | int) -> Decimal:
     """
     if isinstance(value, str):
         if len(value) > _LONGEST or _TEXT.fullmatch(value) is None:
-            raise ValueError("not a decimal number")
+            raise ValueError(f"index {value[:40]!r} is not a decimal number")
         value = value.strip()
     number = Decimal(value)
     if not number.is_finite() or abs(number) >= _LIMIT:

@@ -19,6 +19,7 @@ from presence.lists.naming import (
     group_list_pattern,
     list_pattern,
 )
+from presence.provisioning.sessions import SessionSettings
 from presence.settings import values
 
 ENV_PREFIX = "PRESENTITY_"
@@ -34,6 +35,11 @@ SourcePriority = Annotated[values.SourcePriority, PlainValidator(values.source_p
 DatabaseUrl = Annotated[str, AfterValidator(values.database_url)]
 ListPattern = Annotated[str, AfterValidator(list_pattern)]
 GroupListPattern = Annotated[str, AfterValidator(group_list_pattern)]
+
+PublisherAddress = Annotated[str, AfterValidator(values.identity)]
+EventName = Annotated[str, AfterValidator(values.event_name)]
+HttpUrl = Annotated[str, AfterValidator(values.http_url)]
+MediaTypeName = Annotated[str, AfterValidator(values.media_type)]
 
 Seconds = Annotated[int, Field(ge=1, le=0xFFFFFFFF)]
 Duration = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -104,7 +110,14 @@ class Settings(BaseSettings):
     http: HostPort = _setting(
         values.HostPort("127.0.0.1", 8080),
         "Network",
-        "Where `/healthz`, `/metrics` and `/status` are served, `HOST:PORT`.",
+        "Where `/healthz`, `/metrics`, `/status` and `/explain` are served, `HOST:PORT`. For operators alone:"
+        " `/explain` shows everybody's presence and rules to whoever reaches it.",
+    )
+    https: HostPort | None = _setting(
+        None,
+        "Network",
+        "Where the SOAP service is offered by HTTPS, `HOST:PORT`, with the certificate of `tls_certificate`."
+        " Not set: only on the listener of `http`.",
     )
     advertise: Domain | None = _setting(
         None,
@@ -117,6 +130,12 @@ class Settings(BaseSettings):
         "Network",
         "Networks of trusted peers: they are not challenged, and their P-Asserted-Identity, Remote-Party-ID"
         " or From is believed.",
+    )
+    publishers: Annotated[tuple[PublisherAddress, ...], *_List] = _setting(
+        (),
+        "Network",
+        "Addresses of PBXs and voice mailboxes that may publish `dialog` and `message-summary` for every"
+        " user: accounts of this server, or what a trusted peer asserts (its From, if nothing else).",
     )
     service_route: Annotated[tuple[Route, ...], *_List] = _setting(
         (), "Network", "URIs for the Service-Route header of answers to REGISTER (RFC 3608)."
@@ -215,6 +234,14 @@ class Settings(BaseSettings):
     max_subscriptions: Count = _setting(
         2000, "Limits of users", "Subscriptions of one watcher; more are refused with 403 and a reason."
     )
+    min_notify_interval: Annotated[float, Field(ge=0, le=3600)] = _setting(
+        0.0,
+        "Limits of users",
+        "Time between two NOTIFYs of one subscription: of what changes sooner the newest is told when it"
+        " is over. Answers to SUBSCRIBE, decisions about the watcher and the end do not wait. 0: no limit but"
+        " the one that a watcher asks for (RFC 6446).",
+        "seconds",
+    )
     waiting_expires: Seconds = _setting(
         604_800,
         "Limits of users",
@@ -274,6 +301,90 @@ class Settings(BaseSettings):
     )
     default_policy_foreign: Handling = _setting(
         "confirm", "Privacy", "The same for watchers of other domains, and for those who proved nothing."
+    )
+
+    session_idle: Seconds = _setting(
+        3600,
+        "Sessions",
+        "A session of a client application ends when it made no request for so long; a user has one, and the"
+        " next login is refused until then, unless it is by force.",
+        "seconds",
+    )
+    login_attempts_user: Count = _setting(
+        10,
+        "Sessions",
+        "Logins with a wrong password for one user within `login_window`; with more, none is looked at.",
+    )
+    login_attempts_address: Count = _setting(
+        50, "Sessions", "The same from one address (of IPv6: from one network of 64 bits)."
+    )
+    login_window: Seconds = _setting(
+        300, "Sessions", "The time within which failed logins are counted.", "seconds"
+    )
+    max_history: Count = _setting(
+        200,
+        "Sessions",
+        "Recent communications that are kept for one user; with more, the oldest go.",
+    )
+
+    soap_plain_http: bool = _setting(
+        False,
+        "SOAP",
+        "Take SOAP requests by plain HTTP from other computers as well. Off: only from this one, since"
+        " passwords travel in them; a proxy here that speaks HTTPS counts as this one.",
+    )
+    soap_address: HttpUrl | None = _setting(
+        None,
+        "SOAP",
+        "URL of the service in its WSDL, for a server behind a proxy. Not set: by which it was fetched.",
+    )
+    soap_threads: Annotated[int, Field(ge=1, le=12)] = _setting(
+        4,
+        "SOAP",
+        "Requests that are worked on at a time; of those that may change something, one less (but one).",
+    )
+    soap_queue: Annotated[int, Field(ge=0)] = _setting(
+        64, "SOAP", "Requests that wait for that; more are answered 503 with Retry-After."
+    )
+    soap_queue_timeout: Duration = _setting(
+        10.0, "SOAP", "Time that a request waits for that; then it is answered 503 as well.", "seconds"
+    )
+    soap_lock_timeout: Duration = _setting(
+        3.0,
+        "SOAP",
+        "Time that a change by a request waits for others who write to the database; then it is not made, and"
+        " the answer is that the database cannot be had.",
+        "seconds",
+    )
+    soap_namespaces: Literal["consistent", "printed"] = _setting(
+        "consistent",
+        "SOAP",
+        "Elements of answers that the reference prints without a namespace (in `get-presence-rules-resp`,"
+        " `get-acl-resp`, `delete-acl-resp`): in `urn:cisco:epas:soap` like all others, or as printed.",
+    )
+    http_max_body: Annotated[int, Field(ge=1024)] = _setting(
+        262_144, "SOAP", "Largest body of an HTTP request; more is refused.", "bytes"
+    )
+    http_max_connections: Count = _setting(
+        1000, "SOAP", "Open connections at a time to each listener for HTTP and HTTPS; more are closed."
+    )
+    http_request_timeout: Duration = _setting(
+        15.0, "SOAP", "Time for an HTTP request to be complete once begun.", "seconds"
+    )
+
+    uccn_event: EventName = _setting(
+        "uc-config-change",
+        "Change notifier",
+        "Name of the event package by which clients hear of changes of their configuration.",
+    )
+    uccn_content_type: MediaTypeName = _setting(
+        "application/xml", "Change notifier", "Content-Type of what they are sent."
+    )
+    uccn_namespace: Literal["consistent", "printed"] = _setting(
+        "consistent",
+        "Change notifier",
+        "Namespace of these documents: that of the payloads of the reference, `urn:cisco:epas:uccn`, or that"
+        " of its printed schema, `urn:cisco:CUPS:UCCN`.",
     )
 
     list_uri: ListPattern = _setting(
@@ -366,6 +477,17 @@ class Settings(BaseSettings):
     def _lifetimes(self, default: int, largest: int) -> Lifetimes:
         # A larger least lifetime lifts the default: nobody is refused for having asked for nothing.
         return Lifetimes(self.min_expires, max(default, self.min_expires), largest)
+
+    @property
+    def sessions(self) -> SessionSettings:
+        """Of client applications."""
+        return SessionSettings(
+            default_domain=self.domain[0],
+            idle=self.session_idle,
+            attempts_per_user=self.login_attempts_user,
+            attempts_per_address=self.login_attempts_address,
+            window=self.login_window,
+        )
 
     @property
     def state_file(self) -> Path:

@@ -25,7 +25,8 @@ _HEAD = """\
 Every setting has one name, and four places to give it, the first of these that does so counts:
 
 1. the command line: `--min-expires 120`; a setting that has no option of its own is given as `--set t1=0.2`,
-2. the environment: `PRESENTITY_MIN_EXPIRES=120`; the entries of a list stand with commas between them,
+2. the environment: `PRESENTITY_MIN_EXPIRES=120`; the entries of a list stand with commas between them (or as
+   in TOML),
 3. a TOML file, `--config FILE` or `PRESENTITY_CONFIG=FILE`: `min_expires = 120`,
 4. the default.
 
@@ -73,6 +74,8 @@ def default_file() -> str:
 
 # What stands in the file for a setting that has no value by default.
 _EXAMPLES = {
+    "https": '"0.0.0.0:8443"',
+    "soap_address": '"https://presence.example.com/EPASSoap/service"',
     "database": '"postgresql+psycopg://presentity@localhost/presentity"',
     "advertise": '"sip.example.org"',
     "tls_certificate": '"/etc/presentity/fullchain.pem"',

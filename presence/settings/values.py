@@ -6,9 +6,13 @@ Every function raises ValueError with a text that names the fault, not the setti
 from __future__ import annotations
 
 import re
+import tomllib
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from math import isfinite
 from typing import NamedTuple
+
+from sip.errors import BadRequest
+from sip.uri import Uri, parse_uri
 
 Network = IPv4Network | IPv6Network
 
@@ -16,6 +20,8 @@ TRANSPORTS = ("udp", "tcp", "tls", "ws", "wss")
 DATABASES = ("sqlite", "postgresql")
 
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
+_EVENT = re.compile(r"[A-Za-z0-9!%*_+`'~-]+")
+_MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+")
 _HOST_PORT = re.compile(r"(?:\[(?P<v6>[^\]]*)\]|(?P<host>[^:\[\]]*)):(?P<port>[^:]*)")
 
 
@@ -27,6 +33,16 @@ class HostPort(NamedTuple):
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+_HTTP_URL = re.compile(r"https?://[^\s<>\"'?#/]+(?:/[^\s<>\"'?#]*)?")
+
+
+def http_url(value: str) -> str:
+    """An absolute URL of HTTP or HTTPS."""
+    if _HTTP_URL.fullmatch(value) is None:
+        raise ValueError(f"{value!r} is not a URL such as https://presence.example.com/EPASSoap/service")
+    return value
 
 
 class SourcePriority(NamedTuple):
@@ -54,10 +70,44 @@ def source_priority(value: object) -> SourcePriority:
 
 
 def split_list(value: object) -> object:
-    """What a list may be written as: a TOML list, or one text with commas between its entries."""
+    """What a list may be written as: a TOML list, its text, or one text with commas between the entries."""
     if isinstance(value, str):
+        if value.lstrip().startswith('["'):
+            try:
+                return tomllib.loads(f"list = {value}")["list"]
+            except tomllib.TOMLDecodeError:
+                raise ValueError(f'{value!r} is not a list such as ["one", "other"]') from None
         return tuple(part.strip() for part in value.split(",") if part.strip())
     return value
+
+
+def event_name(text: str) -> str:
+    """The name of an event package, a token without points (RFC 6665 §8.2.1)."""
+    if _EVENT.fullmatch(text) is None:
+        raise ValueError(f"{text!r} is not the name of an event package")
+    return text
+
+
+def media_type(text: str) -> str:
+    """A media type without parameters, in lower case."""
+    if _MEDIA_TYPE.fullmatch(text) is None:
+        raise ValueError(f"{text!r} is not a media type such as application/xml")
+    return text.lower()
+
+
+def identity(text: str) -> str:
+    """The AOR of NAME@HOST or of a SIP URI."""
+    written = text.strip()
+    if written[:4].lower() != "sip:":
+        # What has a colon before the host is of another scheme.
+        written = f"sip:{written}" if "@" in written and ":" not in written.partition("@")[0] else ""
+    try:
+        uri = parse_uri(written)
+    except BadRequest:
+        uri = None
+    if not isinstance(uri, Uri):
+        raise ValueError(f"{text!r} is not an address such as pbx@example.com")
+    return uri.aor
 
 
 def host(text: str) -> str:

@@ -5,10 +5,10 @@ Every change writes its outbox entry in the same transaction.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 from typing import TypeVar
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, update
 
 from presence.provisioning.contact_lists import CONTACT_ADDED, Contact, ContactLists, Edit, Group
 from presence.provisioning.contacts import People
@@ -17,13 +17,10 @@ from presence.storage.contact_rows import read_lists
 from presence.storage.database import Database
 from presence.storage.models import Contact as ContactRow
 from presence.storage.models import ContactGroup as GroupRow
-from presence.storage.models import User as UserRow
-from presence.storage.models import UserAlias
+from presence.storage.people import aor_of, people
 from presence.storage.rows import announce, begin_announcing
 
 T = TypeVar("T")
-
-_AT_ONCE = 500
 
 
 class SqlContactRepository:
@@ -37,7 +34,7 @@ class SqlContactRepository:
     def read(self, owner: str) -> ContactLists | None:
         """The lists of the user with the AOR or alias `owner`; None: there is no such user."""
         with self._database.reading() as connection:
-            aor = _people(connection, [owner]).get(owner)
+            aor = aor_of(connection, owner)
             return None if aor is None else read_lists(connection, aor)[0]
 
     def edit(self, owner: str, work: Callable[[str, ContactLists, People], T]) -> T | None:
@@ -48,11 +45,11 @@ class SqlContactRepository:
         with self._database.writing() as connection:
             # It also makes changes take turns: nobody else has the highest position of a group in his hands.
             begin_announcing(connection)
-            aor = _people(connection, [owner]).get(owner)
+            aor = aor_of(connection, owner)
             if aor is None:
                 return None
             lists, ids = read_lists(connection, aor)
-            result = work(aor, lists, lambda addresses: _people(connection, addresses))
+            result = work(aor, lists, lambda addresses: people(connection, addresses))
             writer = _Writer(connection, aor, ids)
             for edit in lists.edits:
                 writer.write(edit)
@@ -130,15 +127,3 @@ class _Writer:
     def _insert(self, group: Group) -> int:
         row = insert(GroupRow).values(owner=self._owner, name=group.name, position=stored(group.position))
         return self._connection.execute(row.returning(GroupRow.id)).scalar_one()
-
-
-def _people(connection: Connection, addresses: Collection[str]) -> Mapping[str, str]:
-    found: dict[str, str] = {}
-    wanted = list(addresses)
-    for start in range(0, len(wanted), _AT_ONCE):
-        some = wanted[start : start + _AT_ONCE]
-        for aor in connection.scalars(select(UserRow.aor).where(UserRow.aor.in_(some))):
-            found[aor] = aor
-        aliases = select(UserAlias.alias, UserAlias.aor).where(UserAlias.alias.in_(some))
-        found.update((alias, aor) for alias, aor in connection.execute(aliases))
-    return found

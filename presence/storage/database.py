@@ -12,18 +12,22 @@ from contextlib import contextmanager
 from sqlalchemy import URL, Connection, func, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from presence.directory import User
+from presence.directory import Change, User
 from presence.lists.book import BookGroup
 from presence.policy.stored import PolicyDocument
+from presence.provisioning.stored import StandingStatus
 from presence.storage import models
 from presence.storage.contact_rows import read_book
 from presence.storage.engine import BUSY_TIMEOUT, WRITE, is_sqlite, make_engine, normalise, shown
 from presence.storage.errors import DatabaseError, DatabaseNotMigrated, DatabaseUnavailable, one_line
 from presence.storage.kinds import KINDS, original
-from presence.storage.rows import read_policies, read_users
+from presence.storage.profile_rows import read_profiles
+from presence.storage.provisioning_rows import read_privacy, read_standing
+from presence.storage.rows import read_changes, read_policies, read_users
 from sip.ports import Value
 
 _FETCH = 2000
+_CHANGES = 500
 
 Key = tuple[Value, ...]
 Row = tuple[Value, ...]
@@ -58,9 +62,28 @@ class Snapshot:
         """Every document of presence rules, in the order of owner, source and name."""
         return read_policies(self._connection)
 
+    def profiles(self) -> Iterator[tuple[str, dict[str, str]]]:
+        """The profiles of users who have some of their own: AOR, and family to name."""
+        return read_profiles(self._connection)
+
+    def changes(self, after: int) -> Iterator[Change]:
+        """The outbox entries after id `after`, up to `outbox_position`."""
+        while after < self.outbox_position:
+            changes = read_changes(self._connection, after, _CHANGES)
+            yield from changes
+            after = changes[-1].id if changes else self.outbox_position
+
     def contacts(self) -> Iterator[tuple[str, tuple[BookGroup, ...]]]:
         """The groups of everybody who has contacts, in the order of the owners."""
         return read_book(self._connection)
+
+    def standing(self) -> Iterator[StandingStatus]:
+        """The long-term status of everybody who has one, in the order of the owners."""
+        return read_standing(self._connection)
+
+    def privacy(self) -> tuple[tuple[str, str], ...]:
+        """(name, value) of the properties of the default privacy policy that are set."""
+        return read_privacy(self._connection)
 
 
 class Database:

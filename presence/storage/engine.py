@@ -18,6 +18,9 @@ BUSY_TIMEOUT = 10.0
 WRITE = "presentity_write"
 """Execution option of a connection whose transactions are going to write."""
 
+BEGIN_WRITING = "BEGIN IMMEDIATE"
+"""How such a transaction begins on SQLite (see `_begin_sqlite`)."""
+
 _POSTGRESQL = frozenset({"postgresql", "postgres", "postgresql+psycopg"})
 _SQLITE = frozenset({"sqlite", "sqlite+pysqlite"})
 
@@ -102,7 +105,7 @@ def _begin_sqlite(connection: Connection) -> None:
     # A reader that becomes a writer half-way fails at once when somebody else wrote meanwhile, whatever the
     # busy timeout: writers say at the beginning what they are.
     write = connection.get_execution_options().get(WRITE)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+    connection.exec_driver_sql(BEGIN_WRITING if write else "BEGIN")
 
 
 def _postgresql(url: URL, lock_timeout: float, pool_size: int) -> Engine:

@@ -104,6 +104,10 @@ class Subscription(Base):
     filter: Mapped[bytes | None]
     created_at: Mapped[float]
     version: Mapped[int]
+    rates: Mapped[str | None]
+    condition: Mapped[str | None]
+    is_list: Mapped[int | None]
+    secure: Mapped[int | None]
 
 
 class Message(Base):
@@ -130,6 +134,14 @@ class Waiting(Base):
     display: Mapped[str | None]
     since: Mapped[float]
     expires: Mapped[float]
+
+
+class ChangePosition(Base):
+    """Up to which outbox entry a subscription to changes has been told everything."""
+
+    __tablename__ = "change_position"
+    subscription: Mapped[str] = mapped_column(KeyText, primary_key=True)
+    position: Mapped[int]
 
 
 class User(Base):

@@ -31,16 +31,7 @@ class SqlPolicyRepository:
             if connection.execute(select(User.aor).where(User.aor == document.owner)).first() is None:
                 return False
             _delete(connection, document.owner, document.source, document.name)
-            connection.execute(
-                insert(PolicyRow).values(
-                    owner=document.owner,
-                    source=document.source,
-                    name=document.name,
-                    content_type=document.content_type,
-                    document=document.document,
-                    updated_at=document.updated_at,
-                )
-            )
+            connection.execute(insert(PolicyRow).values(document_values(document)))
             _announce(connection, document.owner, document.source, document.name)
             return True
 
@@ -65,6 +56,18 @@ class SqlPolicyRepository:
             for document in read_policies(connection, None if owner is None else [owner]):
                 if source is None or document.source == source:
                     yield document
+
+
+def document_values(document: PolicyDocument) -> dict[str, object]:
+    """A document as its row."""
+    return {
+        "owner": document.owner,
+        "source": document.source,
+        "name": document.name,
+        "content_type": document.content_type,
+        "document": document.document,
+        "updated_at": document.updated_at,
+    }
 
 
 def _delete(connection: Connection, owner: str, source: str, name: str) -> bool:

@@ -13,10 +13,12 @@ from sqlalchemy import Connection, insert, select
 from presence.directory import Change, Credentials, User
 from presence.policy.stored import POLICY_CHANGED, PolicyDocument
 from presence.provisioning.contact_lists import TOPICS as CONTACT_TOPICS
+from presence.provisioning.news import PRIVACY_CHANGED, STANDING_CHANGED
 from presence.storage.contact_rows import books_by_owner
 from presence.storage.models import Outbox, UserAlias
 from presence.storage.models import PolicyDocument as PolicyRow
 from presence.storage.models import User as UserRow
+from presence.storage.provisioning_rows import privacy_by_key, standing_by_owner
 
 NOTIFY_CHANNEL = "presentity_outbox"
 
@@ -75,7 +77,14 @@ def _policies_by_owner(connection: Connection, owners: Sequence[str]) -> dict[st
 
 
 CURRENT: Final[Mapping[str, Callable[[Connection, Sequence[str]], dict[str, tuple[object, ...]]]]] = (
-    MappingProxyType({POLICY_CHANGED: _policies_by_owner, **dict.fromkeys(CONTACT_TOPICS, books_by_owner)})
+    MappingProxyType(
+        {
+            POLICY_CHANGED: _policies_by_owner,
+            STANDING_CHANGED: standing_by_owner,
+            PRIVACY_CHANGED: privacy_by_key,
+            **dict.fromkeys(CONTACT_TOPICS, books_by_owner),
+        }
+    )
 )
 """Topic to reader of what the keys of its entries have now (`Change.current`)."""
 

@@ -22,6 +22,7 @@ from presence.storage.models import (
     Waiting,
 )
 from presence.storage.models import User as UserRow
+from presence.storage.provisioning_models import SoapSession
 from presence.storage.rows import announce, begin_announcing, credential_values, read_users, user_values
 
 
@@ -65,6 +66,8 @@ class SqlUserRepository:
             )
             if not changed.rowcount:
                 return False
+            # Whoever came in by the old one is not to stay.
+            connection.execute(delete(SoapSession).where(SoapSession.owner == aor))
             announce(connection, [(USER_CHANGED, aor, {"changed": ["password"]})])
             return True
 

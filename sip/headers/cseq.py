@@ -32,7 +32,7 @@ class CSeq(NamedTuple):
         """Read the value.  Raises BadRequest, also for a number above 2**32-1 (RFC 4475 §3.1.2.4)."""
         digits, _, method = text.partition(" ")
         if method in METHODS and len(digits) < 10 and digits.isascii() and digits.isdigit():
-            return tuple.__new__(cls, (int(digits), method))
+            return cls(int(digits), method)
         parts = text.split()
         if len(parts) != 2:
             raise malformed("CSeq")

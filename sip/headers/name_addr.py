@@ -24,11 +24,16 @@ class NameAddr:
     __slots__ = ("_header", "_uri", "display", "params", "uri_text")
 
     def __init__(
-        self, display: str | None, uri: AnyUri | str, params: dict[str, str | None] | None = None
+        self,
+        display: str | None,
+        uri: AnyUri | str,
+        params: dict[str, str | None] | None = None,
+        header: str = "address",
     ) -> None:
+        """`header` is named when `uri` turns out to be malformed."""
         self.display = display
         self.params: dict[str, str | None] = {} if params is None else params
-        self._header = "address"
+        self._header = header
         self._uri: AnyUri | None
         if isinstance(uri, str):
             self.uri_text = uri
@@ -60,18 +65,15 @@ class NameAddr:
                 rest = rest.lstrip(" \t")
                 if rest and rest[0] != ";":
                     raise malformed(header, "text after the URI")
-        value = cls.__new__(cls)
-        value.display = display
-        value.uri_text = uri_text.strip(" \t")
+        uri_text = uri_text.strip(" \t")
+        params: dict[str, str | None]
         if rest[:5] == ";tag=" and rest[5:].replace("-", "").isalnum():
-            value.params = {"tag": rest[5:]}
+            params = {"tag": rest[5:]}
         else:
-            value.params = parse_params(rest, header) if rest else {}
-        value._uri = None
-        value._header = header
-        if not value.uri_text:
+            params = parse_params(rest, header) if rest else {}
+        if not uri_text:
             raise malformed(header, "no URI")
-        return value
+        return cls(display, uri_text, params, header)
 
     @property
     def uri(self) -> AnyUri:

@@ -57,8 +57,8 @@ class Via:
     @property
     def received(self) -> str | None:
         """The source address that the next hop saw, without brackets (RFC 5118 §4.5: both forms are seen)."""
-        received = self.params.get("received")
-        return received if received is None else received.strip("[]")
+        received: str | None = self.params.get("received")
+        return None if received is None else received.strip("[]")
 
     @property
     def rport(self) -> int | None:

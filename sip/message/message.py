@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any, Self
+from typing import Any
 
 from sip.errors import BadRequest
 from sip.headers import Contact, CSeq, Event, MediaType, NameAddr, Via, malformed, split_commas
@@ -18,6 +18,10 @@ from sip.headers.names import KNOWN, canonical_name
 
 LIST_SUFFIX = "*"
 """Marks the cache entry of all values of a name, beside the one of its first value."""
+
+
+Fields = tuple[dict[str, str], dict[str, list[str]]]
+"""The first line of each name in order of appearance, and the further lines of some."""
 
 
 class Message:
@@ -35,9 +39,11 @@ class Message:
     _typed: dict[str, Any]
     body: bytes
 
-    def __init__(self, headers: Iterable[tuple[str, str]] = (), body: bytes = b"") -> None:
-        self._first = {}
-        self._more = {}
+    def __init__(
+        self, headers: Iterable[tuple[str, str]] = (), body: bytes = b"", fields: Fields | None = None
+    ) -> None:
+        """`fields`: lines that the parser has looked at already, in place of `headers`."""
+        self._first, self._more = ({}, {}) if fields is None else fields
         self._typed = {}
         self.body = body
         for name, value in headers:
@@ -56,7 +62,10 @@ class Message:
         first = self._first.get(key)
         if first is None:
             return []
-        return [value.strip(" \t") for value in (first, *self._more.get(key, ()))]
+        more = self._more
+        if not more or key not in more:
+            return [first.strip(" \t")]
+        return [value.strip(" \t") for value in (first, *more[key])]
 
     def values(self, name: str) -> list[str]:
         """All values of a list header, in order, whether on lines of their own or joined by commas.
@@ -64,6 +73,8 @@ class Message:
         Raises BadRequest for quotes or brackets that do not close.
         """
         found: list[str] = []
+        if (KNOWN.get(name) or canonical_name(name)) not in self._first:
+            return found
         for line in self.get_all(name):
             if "," in line:
                 found.extend(_split(line, name))
@@ -127,6 +138,15 @@ class Message:
         else:
             del self._first[key]
         self._forget(key)
+
+    def replace_via(self, via: Via) -> None:
+        """Write `via` in the place of the topmost Via value.  Raises BadRequest; ValueError as `add`."""
+        line = self._first["Via"]
+        self._first["Via"] = safe_value(str(via))
+        if "," in line and (rest := _split(line, "Via")[1:]):
+            self._more.setdefault("Via", []).insert(0, ", ".join(rest))
+        self._forget("Via")
+        self._typed["Via"] = via
 
     def items(self) -> Iterator[tuple[str, str]]:
         """(canonical name, value) of every header field line; lines of one name stand together."""
@@ -192,10 +212,6 @@ class Message:
     @property
     def to(self) -> NameAddr:
         """The To value; its tag is the other half of a dialog once there is one."""
-        return self.to_value()
-
-    def to_value(self) -> NameAddr:
-        """The same as `to`."""
         found: NameAddr | None = self._typed.get("To")
         if found is None:
             found = self._typed["To"] = NameAddr.parse(self._mandatory("To"), "To")
@@ -305,14 +321,12 @@ class Message:
             head = "\r\n".join([f"{name}: {value}" for name, value in first.items()])
         return f"{self.start_line}\r\n{head}\r\n\r\n".encode("utf-8", "surrogateescape") + self.body
 
-    def copy(self) -> Self:
+    def copy(self) -> Message:
         """An independent copy: what is done to one leaves the other alone."""
-        twin = type(self).__new__(type(self))
-        twin._first = self._first.copy()
-        twin._more = {name: values.copy() for name, values in self._more.items()}
-        twin._typed = {}
-        twin.body = self.body
-        return twin
+        raise NotImplementedError
+
+    def _copied_fields(self) -> Fields:
+        return self._first.copy(), {name: values.copy() for name, values in self._more.items()}
 
     def _same_content(self, other: Message) -> bool:
         return self.body == other.body and self._fields() == other._fields()
@@ -332,6 +346,9 @@ _BARE_NUL = re.compile(r"(?<!\\)\0")
 
 def safe_value(value: str) -> str:
     """`value` stripped, if it can stand in one header line.  Raises ValueError (see `Message.add`)."""
+    if value.isprintable():
+        # Then it has no control character and no surrogate: nothing that the rest looks for, nor a tab.
+        return value.strip(" ")
     if "\n" in value or "\r" in value or ("\0" in value and _BARE_NUL.search(value)):
         raise ValueError("CR, LF or NUL in a header field value")
     if not value.isascii():

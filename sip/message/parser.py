@@ -61,11 +61,14 @@ def parse_head(head: bytes, body: bytes, fault: str | None = None) -> Request | 
     try:
         for line in lines:
             name, value = line.split(": ", 1)
-            first[known[name]] = value
+            key = known[name]
+            if key in first:
+                # Not rare: Via in whatever passes through.
+                more.setdefault(key, []).append(value)
+            else:
+                first[key] = value
     except (KeyError, ValueError):
-        first.clear()
-    if len(first) != len(lines):
-        # Something unusual: a repeated, unknown, folded or malformed line.
+        # Something unusual: an unknown, folded or malformed line.
         if any(line.startswith((" ", "\t")) for line in lines):
             return parse_head(_unfolded(text), body, fault or _folded_start(lines))
         first, more, complaint = _fields(lines)

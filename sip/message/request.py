@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Self
 
 from sip.errors import BadRequest
 from sip.headers.cseq import METHODS
 from sip.headers.grammar import TOKEN
-from sip.message.message import Message
+from sip.message.message import Fields, Message
 from sip.uri import AnyUri, parse_uri
 
 
 class Request(Message):
     """Method, Request-URI, header fields, body.
 
-    `uri_text` is the Request-URI as written, `uri` is read when asked; both can be assigned.  `version` is
-    the SIP version that the request came with.
+    `uri_text` is the Request-URI as written, `uri` is read when asked; `retarget` sets
+    both.  `version` is the SIP version that the request came with.
     """
 
     __slots__ = ("_uri", "_uri_text", "method", "version")
@@ -32,13 +31,24 @@ class Request(Message):
         uri: AnyUri | str,
         headers: Iterable[tuple[str, str]] = (),
         body: bytes = b"",
+        fields: Fields | None = None,
     ) -> None:
-        """Raises ValueError for a method that is no token or a URI that cannot stand in a Request-Line."""
+        """`fields`: what the parser has looked at already, method and URI too, in place of `headers`.
+
+        Raises ValueError for a method that is no token or a URI that cannot stand in a Request-Line.
+        """
+        if fields is not None and isinstance(uri, str):
+            self.method = method
+            self.version = "SIP/2.0"
+            self._uri_text = uri
+            self._uri = None
+            super().__init__((), body, fields)
+            return
         if method not in METHODS and TOKEN.fullmatch(method) is None:
             raise ValueError("method is not a token")
         self.method = method
         self.version = "SIP/2.0"
-        self.uri = uri
+        self.retarget(uri)
         super().__init__(headers, body)
 
     @property
@@ -52,12 +62,13 @@ class Request(Message):
                 raise BadRequest(f"Malformed Request-URI: {error.reason}") from None
         return uri
 
-    @uri.setter
-    def uri(self, value: AnyUri | str) -> None:
+    def retarget(self, value: AnyUri | str) -> None:
+        """Make `value` the Request-URI.  Raises ValueError if it cannot stand in a Request-Line."""
         text = str(value)
-        if not text or any(char <= " " or char == "\x7f" for char in text):
-            raise ValueError("whitespace or control character in a Request-URI")
-        if not text.isascii():
+        # Printable text has no control character and no surrogate.
+        if not text or " " in text or not text.isprintable():
+            if not text or any(char <= " " or char == "\x7f" for char in text):
+                raise ValueError("whitespace or control character in a Request-URI")
             text.encode("utf-8", "surrogateescape")
         self._uri_text = text
         self._uri = None if isinstance(value, str) else value
@@ -67,22 +78,15 @@ class Request(Message):
         """The Request-URI as written."""
         return self._uri_text
 
-    @uri_text.setter
-    def uri_text(self, value: str) -> None:
-        self.uri = value
-
     @property
     def start_line(self) -> str:
         """The line as we send it."""
         return f"{self.method} {self._uri_text} SIP/2.0"
 
-    def copy(self) -> Self:
-        """An independent copy."""
-        twin = super().copy()
-        twin.method = self.method
+    def copy(self) -> Request:
+        """An independent copy: what is done to one leaves the other alone."""
+        twin = Request(self.method, self._uri_text, (), self.body, self._copied_fields())
         twin.version = self.version
-        twin._uri_text = self._uri_text
-        twin._uri = None
         return twin
 
     def __eq__(self, other: object) -> bool:
@@ -97,13 +101,6 @@ def build_request(
     method: str, uri_text: str, version: str, first: dict[str, str], more: dict[str, list[str]], body: bytes
 ) -> Request:
     """A request from parts that the parser has looked at already."""
-    request = Request.__new__(Request)
-    request.method = method
+    request = Request(method, uri_text, (), body, (first, more))
     request.version = version
-    request._uri_text = uri_text
-    request._uri = None
-    request._first = first
-    request._more = more
-    request._typed = {}
-    request.body = body
     return request

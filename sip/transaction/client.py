@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from sip.errors import TransportError
 from sip.message import Request, Response
 from sip.timers import Timer
+from sip.transaction.plain import says_no_more
 from sip.transaction.times import (
     ACCEPTED,
     CALLING,
@@ -54,13 +55,13 @@ class ClientTransaction:
     """One request on its way over one flow."""
 
     __slots__ = (
-        "_data",
         "_deadline",
         "_error",
         "_interval",
         "_layer",
         "_table",
         "_timer",
+        "data",
         "flow",
         "key",
         "request",
@@ -69,17 +70,26 @@ class ClientTransaction:
     )
 
     def __init__(
-        self, layer: TransactionLayer, key: tuple[str, str], request: Request, flow: Flow, user: ClientUser
+        self,
+        layer: TransactionLayer,
+        key: tuple[str, str],
+        request: Request | None,
+        data: bytes,
+        flow: Flow,
+        user: ClientUser,
     ) -> None:
         self.request = request
+        """None where it never was but bytes (`TransactionLayer.client_written`); an INVITE has one."""
         self.flow = flow
         self.user = user
         self.key = key
-        invite = request.method == "INVITE"
+        """Branch and method."""
+        invite = key[1] == "INVITE"
         self._table = INVITE_TABLE if invite else NON_INVITE_TABLE
         self.state: State = CALLING if invite else TRYING
         self._layer = layer
-        self._data = request.render()
+        self.data = data
+        """What is sent, and sent again; empty once there is an answer."""
         self._interval = layer.times.t1
         self._deadline = 0.0
         self._timer: Timer | None = None
@@ -101,6 +111,13 @@ class ClientTransaction:
         status = response.status
         self._fire(PROVISIONAL if status < 200 else SUCCESS if status < 300 else REFUSAL, response)
 
+    def is_plain_success(self, lines: list[bytes]) -> bool:
+        """Whether `lines`, the head of a 200 that matched, say nothing but that (see `plain.says_no_more`).
+
+        False too where somebody wants to see the response itself, and for one that comes twice.
+        """
+        return self.request is None and says_no_more(lines, self.data)
+
     def flow_lost(self, error: TransportError) -> None:
         """The connection is gone: nothing will come back on it."""
         self._error = error
@@ -120,7 +137,7 @@ class ClientTransaction:
 
     def _send(self) -> None:
         try:
-            self.flow.send(self._data)
+            self.flow.send(self.data)
         except TransportError as error:
             # Told from the wheel, not from within the caller that is just sending.
             self._layer.timers.after(0.0, self.flow_lost, error)
@@ -133,7 +150,7 @@ class ClientTransaction:
     # -- actions of the tables ---------------------------------------------------------------------------
 
     def _resend(self, _: Response | None) -> None:
-        self._layer.stats.retransmissions[self.request.method] += 1
+        self._layer.stats.retransmissions[self.key[1]] += 1
         self._send()
 
     def _rearm_invite(self, _: Response | None) -> None:
@@ -164,7 +181,8 @@ class ClientTransaction:
     def _acknowledge(self, response: Response | None) -> None:
         """ACK a refusal, within the transaction (RFC 3261 §17.1.1.3)."""
         assert response is not None
-        self._data = _ack_for(self.request, response).render()
+        assert self.request is not None
+        self.data = _ack_for(self.request, response).render()
         self._send()
 
     def _linger(self, seconds: float) -> None:
@@ -176,7 +194,7 @@ class ClientTransaction:
 
     def _start_k(self, _: Response | None) -> None:
         # The request is done with; only its key stays, to absorb answers that come twice.
-        self._data = b""
+        self.data = b""
         self._linger(0.0 if self.flow.reliable else self._layer.times.t4)
 
     def _start_m(self, _: Response | None) -> None:

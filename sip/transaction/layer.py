@@ -12,8 +12,9 @@ from sip.headers.via import Via
 from sip.message import Request, Response
 from sip.stats import Stats
 from sip.timers import TimerWheel
+from sip.transaction import plain
 from sip.transaction.client import ClientTransaction, ClientUser
-from sip.transaction.server import ServerTransaction
+from sip.transaction.server import CHALLENGES, ServerTransaction
 from sip.transaction.times import ACCEPTED, COMPLETED, TransactionTimes
 from sip.transport.flow import Flow
 
@@ -36,8 +37,8 @@ class TransactionCore(Protocol):
     def on_ack(self, request: Request, flow: Flow) -> None:
         """An ACK to a 2xx, or to nothing that is known here."""
 
-    def on_undeliverable(self, request: Request, answer: bytes) -> None:
-        """The connection that `request` came by is gone: find another way for `answer` (§18.2.2)."""
+    def on_undeliverable(self, via: Via, answer: bytes) -> None:
+        """The connection of the request with this topmost `via` is gone: find another way (§18.2.2)."""
 
 
 class TransactionLayer:
@@ -94,7 +95,7 @@ class TransactionLayer:
                 transaction.request_again()
                 return
             transaction._end(None)
-        transaction = ServerTransaction(self, key, request, flow, answers)
+        transaction = ServerTransaction(self, key, request, via, flow, answers)
         self._servers[key] = transaction
         self.core.on_request(transaction)
 
@@ -111,13 +112,40 @@ class TransactionLayer:
         transaction.receive(response)
         return True
 
+    def receive_plain(self, data: bytes) -> bool:
+        """Give a 200 to its transaction if it says nothing else, and is as an answer has to be.
+
+        False for any other message, to which nothing has happened then: it has to be parsed and checked.  The
+        transaction is found as by `receive_response`, for the line with the CSeq is the one that was sent.
+        """
+        if not data.startswith(plain.STATUS_LINE):
+            return False
+        lines = plain.head_lines(data)
+        if lines is None:
+            return False
+        transaction = self._clients.get((plain.branch_of(lines[1]), plain.METHOD))
+        if transaction is None or not transaction.is_plain_success(lines):
+            return False
+        transaction.receive(plain.PLAIN_OK)
+        return True
+
     # -- what others ask ----------------------------------------------------------------------------------
 
     def client(self, request: Request, branch: str, flow: Flow, user: ClientUser) -> ClientTransaction:
         """Send `request`, whose topmost Via carries `branch`, over `flow`."""
         key = (branch, request.method)
-        transaction = ClientTransaction(self, key, request, flow, user)
-        self._clients[key] = transaction
+        return self._begin(ClientTransaction(self, key, request, request.render(), flow, user))
+
+    def client_written(self, data: bytes, branch: str, flow: Flow, user: ClientUser) -> ClientTransaction:
+        """Send a NOTIFY that is bytes already, its lines in the order of `plain.ECHO`.
+
+        Of an answer that says no more than "200 OK" its user sees `plain.PLAIN_OK`, without header fields.
+        """
+        return self._begin(ClientTransaction(self, (branch, plain.METHOD), None, data, flow, user))
+
+    def _begin(self, transaction: ClientTransaction) -> ClientTransaction:
+        self._clients[transaction.key] = transaction
+        flow = transaction.flow
         if flow.reliable:
             waiting = self._waiting_on.get(flow)
             if waiting is None:
@@ -154,7 +182,7 @@ class TransactionLayer:
         if known is not None and known != transaction.key:
             other = self._servers.get(known)
             # A challenged request may come again with credentials and the same CSeq: no merge.
-            if other is not None and other.final_status not in (401, 407):
+            if other is not None and other.final_status not in CHALLENGES:
                 return True
         self._merges[identity] = transaction.key
         transaction.merge_identity = identity
@@ -165,7 +193,7 @@ class TransactionLayer:
         for transaction in list(self._servers.values()):
             if not transaction.final_status:
                 transaction.respond(
-                    Response.to(transaction.request, status, reason, headers=(("Retry-After", "5"),))
+                    Response.answering(transaction.request, status, reason, headers=(("Retry-After", "5"),))
                 )
 
     # -- what transactions tell ---------------------------------------------------------------------------
@@ -174,9 +202,9 @@ class TransactionLayer:
         """A request was answered for good."""
         self.stats.requests[method, status] += 1
 
-    def undeliverable(self, request: Request, answer: bytes) -> None:
+    def undeliverable(self, via: Via, answer: bytes) -> None:
         """The way of an answer is gone."""
-        self.core.on_undeliverable(request, answer)
+        self.core.on_undeliverable(via, answer)
 
     def forget_server(self, transaction: ServerTransaction) -> None:
         """A server transaction has ended."""
@@ -214,7 +242,7 @@ def _is_new_attempt(transaction: ServerTransaction, request: Request) -> bool:
 
     libpurple sends a challenged MESSAGE again under the same branch and CSeq, with credentials added.
     """
-    if transaction.final_status not in (401, 407) or transaction.state != COMPLETED:
+    if transaction.final_status not in CHALLENGES or transaction.state != COMPLETED:
         return False
     before = transaction.request
     return any(

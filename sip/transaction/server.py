@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from sip.errors import TransportError
+from sip.headers import Via
 from sip.message import Request, Response
 from sip.timers import Timer
 from sip.transaction.times import (
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from sip.transaction.layer import MergeIdentity, ServerKey, TransactionLayer
 
 log = logging.getLogger(__name__)
+
+CHALLENGES: Final = (401, 407)
+"""Answers after which the same request may come again, with credentials."""
 
 AGAIN: Final = "request again"
 ACK: Final = "ACK"
@@ -48,22 +52,32 @@ class ServerTransaction:
         "_deadline",
         "_interval",
         "_layer",
+        "_request",
         "_table",
         "_timer",
+        "_via",
         "final_status",
         "flow",
         "key",
         "last",
         "merge_identity",
+        "method",
         "on_cancel",
-        "request",
         "state",
     )
 
     def __init__(
-        self, layer: TransactionLayer, key: ServerKey, request: Request, flow: Flow, answers: Flow
+        self,
+        layer: TransactionLayer,
+        key: ServerKey,
+        request: Request,
+        via: Via,
+        flow: Flow,
+        answers: Flow,
     ) -> None:
-        self.request = request
+        self._request: Request | None = request
+        self._via = via
+        self.method = request.method
         self.flow = flow
         """The way that the request came."""
         self._answers = answers
@@ -74,7 +88,7 @@ class ServerTransaction:
         """Status of our final answer, 0 while there is none."""
         self.last: bytes = b""
         """The answer as last sent, for retransmission."""
-        invite = request.method == "INVITE"
+        invite = self.method == "INVITE"
         self.merge_identity: MergeIdentity | None = None
         """Set once the request has arrived at a service of ours (RFC 3261 §8.2.2.2)."""
         self._table = INVITE_TABLE if invite else NON_INVITE_TABLE
@@ -84,6 +98,12 @@ class ServerTransaction:
         self._deadline = 0.0
         wait = layer.times.invite_trying_after if invite else layer.trying_after
         self._timer: Timer | None = layer.timers.after(wait, self._say_trying)
+
+    @property
+    def request(self) -> Request:
+        """The request.  Only until a final answer other than a challenge: from then on it is not kept."""
+        assert self._request is not None
+        return self._request
 
     @property
     def is_invite(self) -> bool:
@@ -101,11 +121,11 @@ class ServerTransaction:
                 self._layer.forget_server(self)
                 self._stop_timers()
                 self.state = TERMINATED
-                self._layer.count(self.request.method, status)
+                self._layer.count(self.method, status)
             return
         if status >= 200 and not self.final_status:
             self.final_status = status
-            self._layer.count(self.request.method, status)
+            self._layer.count(self.method, status)
         self._fire(
             SEND_PROVISIONAL if status < 200 else SEND_SUCCESS if status < 300 else SEND_REFUSAL, response
         )
@@ -131,7 +151,7 @@ class ServerTransaction:
         """Nobody has answered for a while: tell the client that the request arrived."""
         self._timer = None
         if not self.last:
-            self.respond(Response.to(self.request, 100))
+            self.respond(Response.answering(self.request, 100))
         times = self._layer.times
         wait = times.invite_forgotten if self.is_invite else 2 * times.timeout
         self._timer = self._layer.timers.after(wait, self._forgotten)
@@ -140,8 +160,8 @@ class ServerTransaction:
         """Whoever should have answered never will: nothing may stay for ever because of that."""
         self._timer = None
         if not self.final_status:
-            log.error("transaction.never-answered", extra={"method": self.request.method})
-            self.respond(Response.to(self.request, 500 if self.is_invite else 408))
+            log.error("transaction.never-answered", extra={"method": self.method})
+            self.respond(Response.answering(self.request, 500 if self.is_invite else 408))
 
     # -- actions of the tables ---------------------------------------------------------------------------
 
@@ -154,11 +174,11 @@ class ServerTransaction:
         try:
             self._answers.send(self.last)
         except TransportError:
-            self._layer.undeliverable(self.request, self.last)
+            self._layer.undeliverable(self._via, self.last)
 
     def _resend(self, _: Response | None) -> None:
         if self.last:
-            self._layer.stats.retransmissions[self.request.method] += 1
+            self._layer.stats.retransmissions[self.method] += 1
             self._transmit()
 
     def _stop_timers(self) -> None:
@@ -191,6 +211,9 @@ class ServerTransaction:
         self._linger(0.0 if self._answers.reliable else self._layer.times.t4)
 
     def _start_j(self, _: Response | None) -> None:
+        if self.final_status not in CHALLENGES:
+            # For half a minute it only repeats its answer: thousands of them are there at a time.
+            self._request = None
         self._linger(0.0 if self._answers.reliable else self._layer.times.timeout)
 
     def _start_l(self, _: Response | None) -> None:

@@ -59,11 +59,19 @@ class Flow(ABC):
         # The zone of a link-local address (fe80::1%eth0) means nothing to anybody else (RFC 4007 §11.2).
         return host_port(host.partition("%")[0], port)
 
-    def uri(self, user: str | None = None) -> str:
-        """A URI of ours for a Contact or Record-Route towards this peer; `user` is written as given."""
+    def uri(self, user: str | None = None, *, secure: bool = False) -> str:
+        """A URI of ours for a Contact or Record-Route towards this peer; `user` is written as given.
+
+        It is a SIPS URI if it is to be `secure` and TLS protects this flow: where it does not, none of our
+        listeners would answer that URI.
+        """
+        secure = secure and self.secure
         parameter = TRANSPORTS[self.transport].uri_parameter
-        userinfo = f"{user}@" if user is not None else ""
-        return f"sip:{userinfo}{self.sent_by}" + (f";transport={parameter}" if parameter else "")
+        if secure and self.transport == "TLS":
+            # It is what SIPS means anyhow, and deprecated beside it (RFC 3261 §26.2.2).
+            parameter = ""
+        scheme, userinfo = "sips" if secure else "sip", f"{user}@" if user is not None else ""
+        return f"{scheme}:{userinfo}{self.sent_by}" + (f";transport={parameter}" if parameter else "")
 
     @abstractmethod
     def send(self, data: bytes) -> None:

@@ -18,7 +18,7 @@ from twisted.internet.interfaces import IReactorFDSet, IReadDescriptor, IWriteDe
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from sip.errors import TransportError
+from sip.errors import DatagramTooLarge, TransportError
 from sip.transport.flow import Flow, Trace
 from sip.transport.spec import WILDCARDS, Address, ListenError, ListenSpec, family_of, host_port, numeric
 
@@ -32,6 +32,9 @@ READ_BATCH: Final = 32
 
 LARGEST: Final = 65535
 """No datagram is longer (RFC 768)."""
+
+LARGEST_PAYLOAD: Final = {socket.AF_INET: 65507, socket.AF_INET6: 65527}
+"""Bytes of a message in the largest datagram: less the header of UDP, and of IPv4 (RFC 791, RFC 8200)."""
 
 CACHED_FLOWS: Final = 8192
 """Peers whose flow object (and our address towards them) is kept ready."""
@@ -81,7 +84,12 @@ class UdpFlow(Flow):
         return self._key
 
     def send(self, data: bytes) -> None:
-        """Send `data` as one datagram; TransportError when the listener is closed or it does not fit."""
+        """Send `data` as one datagram.
+
+        Raises:
+            DatagramTooLarge: no datagram holds it.
+            TransportError: the listener is closed.
+        """
         self._listener.send(data, self._address, self)
 
     def __eq__(self, other: object) -> bool:
@@ -172,7 +180,9 @@ class UdpListener:
     # -- sending ------------------------------------------------------------------------------------------
 
     def send(self, data: bytes, address: tuple[Any, ...], flow: UdpFlow) -> None:
-        """Send a datagram, or keep it until the socket has room."""
+        """Send a datagram, or keep it until the socket has room; raises as `UdpFlow.send`."""
+        if len(data) > LARGEST_PAYLOAD[self.family]:
+            raise _too_large(data)
         if self._trace is not None:
             self._trace("out", data, flow)
         if self._waiting:
@@ -190,7 +200,8 @@ class UdpListener:
             self._keep(data, address)
             return
         if error.errno == errno.EMSGSIZE:
-            raise TransportError(f"{len(data)} bytes do not fit a datagram") from error
+            # Some systems send less than the largest datagram.
+            raise _too_large(data) from error
         self._failed(data, address, error)
 
     def _failed(self, data: bytes, address: tuple[Any, ...], error: OSError) -> None:
@@ -286,6 +297,10 @@ class UdpListener:
             self._reactor.removeWriter(self)
             self._socket.close()
             self._flows.clear()
+
+
+def _too_large(data: bytes) -> DatagramTooLarge:
+    return DatagramTooLarge(f"{len(data)} bytes do not fit a datagram")
 
 
 def bind_datagram(spec: ListenSpec, receive_buffer: int) -> socket.socket:

@@ -22,6 +22,10 @@ def decode_body(message: Message, limit: int) -> bytes:
         BadRequest: when it does not unpack.
     """
     body = message.body
+    if "Content-Encoding" not in message:
+        if len(body) > limit:
+            raise EntityTooLarge(f"Body over {limit} bytes")
+        return body
     codings = [value.strip().lower() for value in message.values("Content-Encoding")]
     # Codings are named in the order in which they were applied.
     for coding in reversed([coding for coding in codings if coding not in ("", "identity")]):

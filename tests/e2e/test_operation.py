@@ -193,7 +193,7 @@ def test_a_signal_between_the_listeners_and_ready_is_an_orderly_end(
     os.kill(int(children.read_text().split()[0]), signal.SIGSTOP)
     time.sleep(0.3)
     server.send_signal(number)
-    printed, _ = server.communicate(timeout=15)
+    printed, _ = server.communicate(timeout=40)
     assert (server.returncode, "Traceback" in printed, "ready" in printed) == (0, False, False), printed
 
 
@@ -205,7 +205,7 @@ def test_the_other_signals_end_a_running_server_as_sigterm_does(
     until((tmp_path / "server.json").exists)
     server.send_signal(number)
     server.send_signal(number)
-    printed, _ = server.communicate(timeout=15)
+    printed, _ = server.communicate(timeout=40)
     assert (server.returncode, "Traceback" in printed, "server.stopped" in printed) == (0, False, True), (
         printed
     )

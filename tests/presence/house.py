@@ -8,7 +8,7 @@ At its domain live alice, bob, carol and dave, whose password is "secret".
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred
 
 from presence import wiring
 from presence.directory import Credentials, Directory, User
+from presence.policy.stored import PolicyDocument
 from presence.settings import Settings
 from sip.message import Request, Response, parse
 from sip.transport.flow import Flow
@@ -26,6 +27,7 @@ from tests.sip.usage.fakes import WALL, MemoryJournal
 
 DOMAIN = "sip.test"
 PASSWORD = "secret"
+ALICE = f"sip:alice@{DOMAIN}"
 TRUSTED = "192.0.2.7"
 LISTENERS = frozenset((host, port) for host in ("127.0.0.1", "localhost") for port in (5160, 5161, 5163))
 """Clients are on the same machine, at other ports."""
@@ -112,6 +114,14 @@ class House:
         self.parts.timers.advance(self.parts.timers.now + seconds)
         self.settle()
 
+    def restart(self, policies: Iterable[PolicyDocument] = ()) -> None:
+        """The process ends without a word and another one goes on with what the journal and the rules are."""
+        self.settle()
+        now = self.parts.timers.now
+        self.parts = self._build(now)
+        self.parts.restore(self.journal.load, now=now, wall=self.wall(), policies=policies)
+        self.settle()
+
     def answers(self, data: str | bytes, flow: FakeFlow | None = None, body: bytes = b"") -> list[Response]:
         """Put a request in; all answers that it gets at once on the way it came."""
         flow = flow or self.peer
@@ -126,7 +136,7 @@ class House:
 
     def respond(self, request: Request, status: int = 200, flow: FakeFlow | None = None) -> None:
         """The peer answers a request of ours."""
-        self.receive(Response.to(request, status, to_tag="theirs").render(), flow)
+        self.receive(Response.answering(request, status, to_tag="theirs").render(), flow)
 
     # -- what a trusted peer does for his users -----------------------------------------------------------
 
@@ -149,6 +159,29 @@ class House:
             body=body,
         )
         assert answer.status == 200, answer.start_line
+        return answer.get("SIP-ETag") or ""
+
+    def modify(self, etag: str, content_type: str, body: bytes, status: int = 200, expires: int = 600) -> str:
+        """What alice publishes instead of `etag` ("" for the first time); the new entity-tag."""
+        call = next(self._calls)
+        condition = f"SIP-If-Match: {etag}" if etag else "X-Initial: yes"
+        answer = self.ask(
+            f"""
+            PUBLISH {ALICE} SIP/2.0
+            Via: SIP/2.0/UDP {TRUSTED};branch=z9hG4bKmodify{call}
+            Max-Forwards: 70
+            From: <{ALICE}>;tag=1
+            To: <{ALICE}>
+            Call-ID: modify{call}@{TRUSTED}
+            CSeq: 1 PUBLISH
+            Event: presence
+            Expires: {expires}
+            {f"Content-Type: {content_type}" if content_type else "X-Body: none"}
+            {condition}
+            """,
+            body=body,
+        )
+        assert answer.status == status, answer.start_line
         return answer.get("SIP-ETag") or ""
 
     def register(self, aor: str, flow: FakeFlow, contact: str, expires: int = 600) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from pathlib import Path
 
@@ -28,3 +29,8 @@ def check(shared: Path, document: bytes) -> etree._Element:
     schema = pidf_schema(shared)
     assert schema.validate(root), f"{schema.error_log}\n{document.decode()}"
     return root
+
+
+def as_published(document: bytes) -> bytes:
+    """The ids of tuples as they were published, without what says of which publication they are."""
+    return re.sub(rb'(<tuple id="[^"]*?)(?:-[0-9a-f]{10})+"', rb'\1"', document)

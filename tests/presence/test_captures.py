@@ -363,7 +363,7 @@ def test_who_asks_for_his_messages_is_told_that_there_are_none(stem: str, house:
     _, notify = subscribed(stem, house)
     assert notify.get("Event") == "message-summary"
     assert notify.get("Content-Type") == "application/simple-message-summary"
-    assert notify.body == b"Messages-Waiting: no\r\n"
+    assert notify.body.startswith(b"Messages-Waiting: no\r\nMessage-Account: sip:")
 
 
 @captured("unsubscribe from message summary")
@@ -578,7 +578,14 @@ def test_options_tells_what_the_server_can_do(house: House) -> None:
         "application/simple-message-summary",
     ]
     assert answer.values("Supported") == ["path", "eventlist", "recipient-list-subscribe"]
-    assert answer.values("Allow-Events") == ["presence", "presence.winfo", "dialog", "message-summary", "reg"]
+    assert answer.values("Allow-Events") == [
+        "presence",
+        "presence.winfo",
+        "dialog",
+        "message-summary",
+        "reg",
+        "uc-config-change",
+    ]
 
 
 def test_a_changed_answer_is_still_the_clients_own() -> None:

@@ -11,17 +11,20 @@ from lxml import etree
 
 from presence.composition import REGISTERED, Component, CompositionSettings, compose, render, source_name
 from presence.documents.pidf_reader import parse_pidf
+from presence.documents.xsd import date_time
 from presence.settings.model import Settings
 from presence.settings.values import source_priority
 from tests.presence.documents.test_pidf import NS, bodies, pidf
-from tests.presence.schemas import check, pidf_schema
+from tests.presence.schemas import as_published, check, pidf_schema
 
 ALICE = "sip:alice@example.com"
+AT = 1795392000.0
+"""2026-11-23T00:00:00Z: what is published is so many seconds later."""
 DEFAULT = CompositionSettings()
 
 
 def component(key: str, content: str, published_at: float = 0.0, priority: float = 0.0) -> Component:
-    return Component(key, "test", priority, published_at, parse_pidf(pidf(content)))
+    return Component(key, "test", priority, AT + published_at, parse_pidf(pidf(content)))
 
 
 def service(ident: str, basic: str = "open", extra: str = "") -> str:
@@ -29,7 +32,7 @@ def service(ident: str, basic: str = "open", extra: str = "") -> str:
 
 
 def composed(*components: Component, settings: CompositionSettings = DEFAULT) -> etree._Element:
-    return etree.fromstring(document(components, settings))
+    return etree.fromstring(as_published(document(components, settings)))
 
 
 def document(
@@ -43,7 +46,7 @@ def ids(root: etree._Element) -> list[str | None]:
 
 
 def test_the_whole_document_of_one_publication() -> None:
-    assert document([component("1", service("t1"))]) == (
+    assert as_published(document([component("1", service("t1"))])) == (
         b'<?xml version="1.0" encoding="UTF-8"?>\n'
         b'<presence xmlns="urn:ietf:params:xml:ns:pidf" xmlns:dm="urn:ietf:params:xml:ns:pidf:data-model"'
         b' xmlns:rpid="urn:ietf:params:xml:ns:pidf:rpid" entity="sip:alice@example.com">\n'
@@ -82,43 +85,111 @@ def test_what_names_no_time_is_as_old_as_its_publication() -> None:
     assert ids(composed(older, newer)) == ["newer", "older"]
 
 
+def said_by(root: etree._Element) -> list[str | None]:
+    return [note.text for note in root.iter(f"{{{NS['dm']}}}note")]
+
+
 def test_the_newest_person_is_the_only_one() -> None:
-    def person(ident: str, time: str) -> str:
-        return f'<dm:person id="{ident}"><dm:timestamp>{time}</dm:timestamp></dm:person>'
+    def person(note: str, time: str) -> str:
+        return (
+            f'<dm:person id="{note}"><dm:note>{note}</dm:note><dm:timestamp>{time}</dm:timestamp></dm:person>'
+        )
 
     old = component("1", person("old", "2026-11-22T04:00:00Z"), 300.0)
     new = component("2", person("new", "2026-11-22T05:00:00Z"), 200.0)
-    assert ids(composed(old, new)) == ["new"]
+    assert said_by(composed(old, new)) == ["new"]
+
+
+FUTURE = "2099-01-01T00:00:00Z"
+
+
+def test_a_time_that_has_not_come_counts_as_that_of_the_publication() -> None:
+    def state(note: str, time: str) -> str:
+        stamp = f"<dm:note>{note}</dm:note><dm:timestamp>{time}</dm:timestamp>"
+        return (
+            f'<tuple id="{note}"><status><basic>open</basic></status><timestamp>{time}</timestamp></tuple>'
+            f'<dm:person id="p">{stamp}</dm:person>'
+            f'<dm:device id="d"><dm:deviceID>urn:x:1</dm:deviceID>{stamp}</dm:device>'
+        )
+
+    ahead = component("1", state("ahead", FUTURE))
+    right = component("2", state("right", date_time(AT + 9)), 10.0)
+    root = composed(ahead, right)
+    assert [it.get("id") for it in root.iter(f"{{{NS['p']}}}tuple")] == ["right", "ahead"]
+    assert said_by(root) == ["right", "right"]
+    assert {it.text for it in root.iter(f"{{{NS['dm']}}}timestamp")} == {date_time(AT + 9)}
+
+
+def test_an_input_that_has_not_come_counts_as_that_of_the_publication() -> None:
+    def person(time: str, said: str) -> str:
+        return f'<dm:person id="p"><rpid:user-input last-input="{time}">{said}</rpid:user-input></dm:person>'
+
+    ahead = component("1", person(FUTURE, "active"))
+    right = component("2", person(date_time(AT + 9), "idle"), 10.0)
+    assert [it.text for it in composed(ahead, right).iter(f"{{{NS['r']}}}user-input")] == ["idle"]
 
 
 def test_the_person_of_the_component_of_higher_priority_decides() -> None:
-    low = component("1", '<dm:person id="low"/>', 100.0, priority=1.0)
-    high = component("2", '<dm:person id="high"/>', 100.0, priority=2.0)
-    assert ids(composed(low, high)) == ["high"]
+    low = component("1", '<dm:person id="low"><dm:note>low</dm:note></dm:person>', 100.0, priority=1.0)
+    high = component("2", '<dm:person id="high"><dm:note>high</dm:note></dm:person>', 100.0, priority=2.0)
+    assert said_by(composed(low, high)) == ["high"]
+
+
+def device(ident: str, urn: str = "urn:x:1") -> str:
+    return f'<dm:device id="{ident}"><dm:deviceID>{urn}</dm:deviceID><dm:note>{ident}</dm:note></dm:device>'
 
 
 def test_of_one_device_the_newest_state_is_shown() -> None:
-    def device(ident: str) -> str:
-        return f'<dm:device id="{ident}"><dm:deviceID>urn:x:1</dm:deviceID></dm:device>'
+    both = composed(component("1", device("old"), 100.0), component("2", device("new"), 200.0))
+    assert said_by(both) == ["new"]
 
-    assert ids(composed(component("1", device("old"), 100.0), component("2", device("new"), 200.0))) == [
-        "new"
-    ]
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (
+            "urn:uuid:48662E19-5FBF-43fc-a2fd-d23002787599",
+            "URN:UUID:48662e19-5fbf-43FC-a2fd-d23002787599",
+            True,
+        ),
+        ("urn:x:A", "URN:X:A", True),
+        ("urn:x:A", "urn:x:a", False),
+        ("mac:8asd7d7d70", "MAC:8asd7d7d70", True),
+        ("sip:a@b", "sip:A@b", False),
+    ],
+)
+def test_a_device_is_the_same_however_its_urn_is_written(one: str, other: str, same: bool) -> None:
+    both = composed(component("1", device("a", one)), component("2", device("b", other)))
+    assert len(ids(both)) == (1 if same else 2)
+
+
+def shown_ids(*components: Component) -> list[str | None]:
+    """The ids as they go out."""
+    return ids(etree.fromstring(document(components)))
+
+
+ONE = component("1", service("t", "open"), 100.0)
+OTHER = component("2", service("t", "closed"), 100.0)
 
 
 def test_equal_ids_of_different_components_are_made_distinct() -> None:
-    first, second = ids(composed(component("1", service("t")), component("2", service("t"))))
-    assert {"t"} < {first, second}
+    one, other = shown_ids(ONE, OTHER)
+    assert one != other
 
 
-def test_a_distinct_id_stays_while_states_and_order_change() -> None:
-    other = component("1", service("t", "open", "<note>one</note>"))
+def test_an_id_is_the_same_whoever_else_is_there_and_goes() -> None:
+    assert shown_ids(ONE, OTHER) == [*shown_ids(ONE), *shown_ids(OTHER)]
 
-    def id_of_second(basic: str) -> str | None:
-        root = composed(other, component("2", service("t", basic, "<note>two</note>")))
-        return root.xpath("p:tuple[p:note = 'two']/@id", namespaces=NS)[0]
 
-    assert id_of_second("open") == id_of_second("closed") != "t"
+def test_an_id_stays_while_the_states_and_the_order_change() -> None:
+    again = OTHER._replace(document=component("2", service("t", "open"), 200.0).document, priority=1.0)
+    assert shown_ids(ONE, again) == [*shown_ids(OTHER), *shown_ids(ONE)]
+
+
+def test_persons_and_devices_keep_their_ids_whoever_speaks_of_them() -> None:
+    one = component("1", '<dm:person id="p"/>' + device("d"), 100.0)
+    other = component("2", '<dm:person id="q"/>' + device("e"), 200.0)
+    assert shown_ids(one) == shown_ids(other) == shown_ids(one, other)
 
 
 def test_ids_within_elements_do_no_harm(shared: Path) -> None:
@@ -178,7 +249,7 @@ def test_notes_of_the_component_of_higher_priority_come_first() -> None:
 def test_a_tuple_is_from_its_component_unless_it_names_its_source() -> None:
     said = '<so:source xmlns:so="urn:cisco:params:xml:ns:pidf:source"> Cell Phone </so:source>'
     parts = [component("1", service("a")), component("2", service("b", extra=said))]
-    sources = {element.id: element.source for element in compose(parts, 0.0, DEFAULT).tuples}
+    sources = {element.id[0]: element.source for element in compose(parts, 0.0, DEFAULT).tuples}
     assert sources == {"a": "test", "b": "Cell Phone"}
 
 

@@ -228,3 +228,13 @@ def test_timed_status_is_kept_as_it_is() -> None:
     only = component("1", f'<tuple id="t"><status><basic>open</basic></status>{timed}</tuple>')
     assert timed.encode() in document([only])
     assert state([only]).changes_at is None
+
+
+def test_timed_statuses_that_overlap_are_all_kept() -> None:
+    timed = [
+        '<ts:timed-status xmlns:ts="urn:ietf:params:xml:ns:pidf:timed-status" from="2026-11-23T10:00:00Z"'
+        f' until="2026-11-23T{end}:00:00Z"><ts:basic>{basic}</ts:basic></ts:timed-status>'
+        for end, basic in (("11", "closed"), ("12", "open"))
+    ]
+    only = component("1", f'<tuple id="t"><status><basic>open</basic></status>{"".join(timed)}</tuple>')
+    assert "".join(timed).encode() in document([only])

@@ -6,15 +6,20 @@ import json
 
 import pytest
 
+from presence.composition.model import mark_of
 from presence.directory import Change
-from presence.explain import Explanation
+from presence.explain import Explanation, HeldShown, SubscriptionShown
 from presence.policy import cisco
 from presence.policy.stored import CISCO, POLICY_CHANGED, PolicyDocument
 from presence.provisioning.errors import ProvisioningError
 from tests.presence.house import House
-from tests.presence.watchers import ALICE, BOB, CAROL, PARTIAL, pidf, rule, set_rules, watch
+from tests.presence.lists.test_list_subscriptions import Phone as ListPhone
+from tests.presence.lists.test_list_subscriptions import contacts, subscribed
+from tests.presence.packages.test_presence_view import WHEN_OPEN
+from tests.presence.watchers import ALICE, BOB, CAROL, PARTIAL, Watcher, pidf, rule, set_rules, watch
 from tests.sip.usage.fakes import WALL
 
+CONTACTS_OF_BOB = "sip:bob+contacts@sip.test"
 FILTER = b"""<filter-set xmlns="urn:ietf:params:xml:ns:simple-filter" package="presence">
 <filter id="f1"><what><include>/presence/tuple/status/basic</include></what></filter></filter-set>"""
 
@@ -75,6 +80,11 @@ def test_without_rules_the_default_is_told(house: House) -> None:
     assert house.parts.explain("eve@elsewhere.test", ALICE).handling == "confirm"
 
 
+def goes_out(house: House, ident: str, component: int = 0) -> str:
+    """The id that a tuple of a publication has where it is shown."""
+    return f"{ident}-{mark_of(why(house).components[component].key)}"
+
+
 def test_nothing_is_taken_away_from_who_sees_everything(house: House) -> None:
     assert why(house).steps == ()
 
@@ -83,7 +93,7 @@ def test_what_the_permissions_take_away_is_named(house: House) -> None:
     set_rules(house, rule("short", BOB, "allow", "<provide-services><all-services/></provide-services>"))
     (step,) = why(house).steps
     assert (step.name, step.taken, step.put) == (
-        "permissions", ("tuple t: note", "person p of presence"), (),
+        "permissions", (f"tuple {goes_out(house, 't')}: note", "person presentity of presence"), (),
     )  # fmt: skip
 
 
@@ -91,7 +101,7 @@ def test_polite_blocking_is_a_step_too(house: House) -> None:
     set_rules(house, rule("foe", BOB, "polite-block"))
     (step,) = why(house).steps
     assert step.name == "polite-block"
-    assert step.taken == ("tuple t of presence", "person p of presence")
+    assert step.taken == (f"tuple {goes_out(house, 't')} of presence", "person presentity of presence")
     assert step.put == ("tuple unpublished",)
 
 
@@ -119,9 +129,12 @@ def test_excluded_sources_and_visibility_of_ciscos_rules_are_steps_one_after_the
         </rule><acl>sip:bob@sip.test</acl></presence-rule>""",
     )
     excluded, visibility = why(house).steps
-    assert (excluded.name, excluded.taken) == ("excluded sources: desk", ("tuple desk of Desk",))
+    assert (excluded.name, excluded.taken) == (
+        "excluded sources: desk",
+        (f"tuple {goes_out(house, 'desk', 1)} of Desk",),
+    )
     assert visibility.name == "visibility reachability-only"
-    assert visibility.taken == ("tuple t of presence", "person p of presence")
+    assert visibility.taken == (f"tuple {goes_out(house, 't')} of presence", "person presentity of presence")
     assert visibility.put == ("tuple reachability", "person reachable")
 
 
@@ -152,6 +165,7 @@ def test_a_subscription_comes_with_its_filter_version_and_last_result(house: Hou
     assert (subscription.content_type, subscription.version) == ("application/pidf-diff+xml", 1)
     assert subscription.filter is not None
     assert "basic" in subscription.filter
+    assert subscription.document is not None
     assert "hello" not in subscription.document
     assert subscription.last_notify is not None
     assert (subscription.last_notify.status, subscription.last_notify.at) == (200, WALL + 10)
@@ -162,6 +176,65 @@ def test_a_subscription_comes_with_its_filter_version_and_last_result(house: Hou
     assert (subscription.last_notify.status, subscription.last_notify.reason) == (
         500, "Server Internal Error",
     )  # fmt: skip
+
+
+class TestThroughAList:
+    """Bob has alice in his contacts, and is subscribed to these."""
+
+    def list_of_bob(self, house: House, body: bytes = b"") -> ListPhone:
+        contacts(house, ALICE, CAROL, owner=BOB)
+        phone = ListPhone(house, BOB, CONTACTS_OF_BOB)
+        headers = ("Content-Type: application/simple-filter+xml",) if body else ()
+        assert phone.subscribe(*headers, body=body).status == 200
+        return phone
+
+    def test_it_is_marked_and_has_state_expiry_version_and_last_result(self, house: House) -> None:
+        phone = self.list_of_bob(house)
+        (first,) = phone.told()
+        house.after(5)
+        (subscription,) = why(house).subscriptions
+        assert subscription.through == CONTACTS_OF_BOB
+        assert (subscription.state, subscription.expires_in) == ("active", 595.0)
+        assert (subscription.content_type, subscription.version) == ("multipart/related", 0)
+        assert subscription.document == first.documents[ALICE].decode()
+        assert subscription.last_notify is not None
+        assert (subscription.last_notify.status, subscription.last_notify.at) == (200, WALL + 10)
+        house.publish(CAROL, pidf("open"))
+        phone.hears()
+        (subscription,) = why(house).subscriptions
+        assert subscription.version == 1
+
+    def test_one_to_alice_alone_is_not_marked_and_both_are_shown(self, house: House) -> None:
+        self.list_of_bob(house)
+        watch(house)
+        assert [it.through for it in why(house).subscriptions] == [None, CONTACTS_OF_BOB]
+
+    def test_the_filter_is_that_of_the_list(self, house: House) -> None:
+        phone = self.list_of_bob(house, FILTER)
+        (first,) = phone.told()
+        (subscription,) = why(house).subscriptions
+        assert subscription.filter is not None
+        assert "basic" in subscription.filter
+        assert subscription.document == first.documents[ALICE].decode()
+        assert "hello" not in subscription.document
+
+    @pytest.mark.parametrize(
+        ("handling", "state"), [("confirm", "pending"), ("block", "terminated;reason=rejected")]
+    )
+    def test_who_may_not_see_her_gets_no_document(self, house: House, handling: str, state: str) -> None:
+        self.list_of_bob(house)
+        set_rules(house, rule("r", BOB, handling))
+        (subscription,) = why(house).subscriptions
+        assert (subscription.state, subscription.document) == (state, None)
+
+    def test_nothing_is_shown_when_she_is_taken_out_of_the_list(self, house: House) -> None:
+        self.list_of_bob(house)
+        contacts(house, CAROL, owner=BOB)
+        assert why(house).subscriptions == ()
+
+    def test_lists_of_others_are_not_shown(self, house: House) -> None:
+        self.list_of_bob(house)
+        assert why(house, CAROL).subscriptions == ()
 
 
 def test_subscriptions_of_others_are_not_shown(house: House) -> None:
@@ -193,3 +266,80 @@ def test_nobody_is_a_lookup_error_and_nonsense_a_provisioning_error(house: House
         house.parts.explain(BOB, "nobody@sip.test")
     with pytest.raises(ProvisioningError, match="is not a valid address"):
         house.parts.explain("bob", ALICE)
+
+
+class TestWhatHeWasTold:
+    """What the watcher has is not always what he would be sent now."""
+
+    def shown(self, house: House) -> SubscriptionShown:
+        (subscription,) = why(house).subscriptions
+        return subscription
+
+    def test_he_has_what_goes_out(self, house: House) -> None:
+        watch(house)
+        shown = self.shown(house)
+        assert (shown.told, shown.held_back, shown.rates) == (shown.document, None, "")
+
+    def test_a_trigger_that_does_not_fire_keeps_a_change_from_him(self, house: House) -> None:
+        bob = watch(house, body=WHEN_OPEN)
+        house.publish(ALICE, pidf("closed"))
+        assert bob.news() == []
+        shown = self.shown(house)
+        assert shown.held_back == HeldShown("trigger", None)
+        assert shown.told is not None
+        assert shown.told != shown.document
+
+    def test_a_rate_holds_the_news_back_for_a_while(self, house: House) -> None:
+        bob = Watcher(house)
+        bob.event = "presence;max-rate=0.05"
+        assert bob.subscribe().status == 200
+        bob.news()
+        house.after(5)
+        house.publish(ALICE, pidf("closed"))
+        assert bob.news() == []
+        shown = self.shown(house)
+        assert (shown.rates, shown.held_back) == ("max-rate=0.05", HeldShown("rate", 15.0))
+        house.after(15.1)
+        assert len(bob.news()) == 1
+        shown = self.shown(house)
+        assert (shown.told, shown.held_back) == (shown.document, None)
+
+    def test_a_notify_without_an_answer_keeps_the_next_one_back(self, house: House) -> None:
+        bob = watch(house)
+        house.publish(ALICE, pidf("closed"))
+        shown = self.shown(house)
+        assert shown.held_back == HeldShown("answer", None)
+        bob.news()
+        assert self.shown(house).held_back is None
+
+    def test_after_a_failure_it_is_not_known_what_he_has(self, house: House) -> None:
+        bob = watch(house)
+        house.publish(ALICE, pidf("closed"))
+        bob.answer(500)
+        assert self.shown(house).told is None
+
+    def test_to_ask_changes_nothing_of_what_he_is_told(self, house: House) -> None:
+        bob = watch(house, body=WHEN_OPEN)
+        house.publish(ALICE, pidf("closed"))
+        why(house)
+        house.publish(ALICE, pidf("open"))
+        assert len(bob.news()) == 1
+
+    def test_changes_of_a_list_gather(self, house: House) -> None:
+        contacts(house, ALICE, owner=BOB)
+        subscribed(house, CONTACTS_OF_BOB, BOB)
+        assert self.shown(house).told == self.shown(house).document
+        house.publish(ALICE, pidf("closed"))
+        assert self.shown(house).held_back == HeldShown("window", None)
+
+    def test_who_has_just_allowed_a_list_waits_for_its_window(self, house: House) -> None:
+        """Until then the phone has him as pending."""
+        set_rules(house, rule("later", BOB, "confirm"))
+        contacts(house, ALICE, owner=BOB)
+        phone, first = subscribed(house, CONTACTS_OF_BOB, BOB)
+        assert first.states == {ALICE: "pending"}
+        set_rules(house, rule("yes", BOB, "allow"))
+        shown = self.shown(house)
+        assert (shown.state, shown.told, shown.held_back) == ("active", None, HeldShown("window", None))
+        assert phone.hears().states == {ALICE: "active"}
+        assert self.shown(house).held_back is None

@@ -81,6 +81,14 @@ def test_a_list_in_the_environment_has_commas(monkeypatch):
     assert settings.trust == (ip_network("192.0.2.0/24"), ip_network("2001:db8::1/128"))
 
 
+def test_a_list_may_be_the_text_of_one_in_toml(monkeypatch):
+    monkeypatch.setenv("PRESENTITY_PUBLISHERS", '["pbx@10.0.0.5", "mailbox@example.com"]')
+    assert load().publishers == ("sip:pbx@10.0.0.5", "sip:mailbox@example.com")
+    monkeypatch.setenv("PRESENTITY_PUBLISHERS", '["pbx@10.0.0.5"')
+    with pytest.raises(StartError, match="is not a list such as"):
+        load()
+
+
 def test_settings_are_frozen():
     with pytest.raises(ValueError, match="frozen"):
         load().min_expires = 1
@@ -129,6 +137,7 @@ def test_the_default_domain_comes_with_a_hint_and_a_chosen_one_without():
         ({"log_level": "loud"}, "option --log-level: 'loud' is not 'debug', 'info', 'warning' or 'error'"),
         ({"digest_algorithms": "MD4"}, "option --digest-algorithms: 'MD4' is not 'MD5' or 'SHA-256'"),
         ({"service_route": "http://x"}, "option --service-route: 'http://x' is not a SIP URI such as"),
+        ({"publishers": "tel:1"}, "option --publishers: 'tel:1' is not an address such as pbx@example.com"),
         ({"domain": ""}, "option --domain: at least one is needed"),
     ],
 )  # fmt: skip

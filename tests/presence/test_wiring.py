@@ -50,6 +50,24 @@ def deleted(number: int = 1) -> Change:
     return Change(number, WALL, USER_DELETED, BOB, {})
 
 
+def test_a_refresh_to_our_sips_contact_is_one_for_us() -> None:
+    house = House()
+    flow = house.network.at("192.0.2.7", 5061, "TLS")
+    text = SUBSCRIBE.replace("UDP 192.0.2.7:5060", "TLS 192.0.2.7:5061").replace("sip:bob", "sips:bob")
+    first = house.ask(text, flow)
+    (contact,) = first.contacts
+    assert contact.uri_text == "sips:127.0.0.1:5161"
+    notify = requests(flow, "NOTIFY")[0]
+    assert notify.get("Contact") == "<sips:127.0.0.1:5161>"
+    house.respond(notify, flow=flow)
+    text = text.replace("SUBSCRIBE sips:bob@sip.test", "SUBSCRIBE sips:127.0.0.1:5161").replace(
+        "CSeq: 1", "CSeq: 2"
+    )
+    text = text.replace("bKsub", "bKagain").replace("To: <sips:bob@sip.test>", f"To: {first.get('To')}")
+    again = house.ask(text, flow)
+    assert (again.status, again.get("Contact")) == (200, "<sips:127.0.0.1:5161>")
+
+
 def test_a_new_user_of_an_old_name_inherits_nothing_though_the_news_of_both_come_together() -> None:
     house = House()
     assert house.ask(PUBLISH, body=PIDF).status == 200

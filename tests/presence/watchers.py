@@ -31,8 +31,15 @@ def pidf(basic: str = "open", note: str = "", mood: str = "") -> bytes:
     ).encode()
 
 
+def is_open(notify: Request) -> bool:
+    """Whether it shows an open tuple."""
+    return b"<basic>open</basic>" in notify.body
+
+
 class Watcher:
     """One subscription from the watcher's side."""
+
+    event = "presence"
 
     def __init__(self, house: House, who: str = BOB, whom: str = ALICE) -> None:
         self.house, self.who, self.whom = house, who, whom
@@ -56,7 +63,7 @@ class Watcher:
             Call-ID: watch{self.number}@{TRUSTED}
             CSeq: {self.cseq} SUBSCRIBE
             Contact: <sip:w@{TRUSTED}:{self.flow.remote[1]}>
-            Event: presence
+            Event: {self.event}
             Expires: {expires}
 {lines}
             """,

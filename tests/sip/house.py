@@ -184,7 +184,7 @@ class House:
 
     def answer(self, request: Request, status: int = 200, flow: FakeFlow | None = None) -> None:
         """The peer answers a request of ours."""
-        self.receive(Response.to(request, status, to_tag="theirs").render(), flow)
+        self.receive(Response.answering(request, status, to_tag="theirs").render(), flow)
 
     def after(self, seconds: float) -> None:
         """Time goes by."""

@@ -150,7 +150,7 @@ class TestTheServerItself:
     def test_a_response_that_says_nothing_of_use_is_dropped(self, house: House) -> None:
         house.receive(SUBSCRIBE)
         notify = house.notifies()[0]
-        broken = Response.to(notify, 200)
+        broken = Response.answering(notify, 200)
         broken.remove("To")
         house.receive(broken.render())
         house.after(0.6)

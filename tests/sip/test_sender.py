@@ -167,6 +167,50 @@ class TestLargeRequests:
         assert len(house.peer.last.vias) == 1
 
 
+class TestRequestsThatNoDatagramHolds:
+    """RFC 3261 §18.1.1: then TCP, whatever was asked for; and if there is none, whoever sends hears why."""
+
+    def test_they_go_over_tcp_to_the_same_place(self, house: House, user: User) -> None:
+        house.sender.send(request(body=b"x" * 66_000), house.peer, user)
+        assert house.peer.sent == []
+        assert house.network.at("192.0.2.7", 5060, "TCP").methods == ["MESSAGE"]
+
+    def test_without_tcp_they_fail_with_513(self, house: House, user: User) -> None:
+        house.network.unreachable.add("192.0.2.7")
+        house.sender.send(request(body=b"x" * 66_000), house.peer, user)
+        house.after(0.1)
+        assert user.heard == [
+            (513, "Too large for a datagram, and by a connection: cannot connect to 192.0.2.7")
+        ]
+
+    def test_with_a_tcp_where_nobody_answers_too(self, house: House, user: User) -> None:
+        house.sender.send(request(body=b"x" * 66_000), house.peer, user)
+        for _ in range(70):
+            house.after(0.5)
+        assert user.heard == [(513, "Too large for a datagram, and by a connection: Request Timeout")]
+
+    def test_of_a_name_each_place_is_tried_by_tcp(self, house: House, user: User) -> None:
+        house.network.unreachable.add(FIRST.host)
+        house.sender.send(request(body=b"x" * 66_000), uri("sip:bob@example.net"), user)
+        assert house.network.at(SECOND.host, 5060, "TCP").methods == ["MESSAGE"]
+        assert second(house).sent == []
+
+    def test_what_the_system_does_not_send_goes_over_tcp_with_one_via(self, house: House, user: User) -> None:
+        house.peer.room = 9216
+        house.sender.send(request(body=b"x" * 20_000), house.peer, user)
+        house.after(0.1)
+        (sent,) = house.network.at("192.0.2.7", 5060, "TCP").messages
+        assert [via.transport for via in sent.vias] == ["TCP"]
+
+    def test_what_the_system_does_not_send_fails_with_513_without_tcp(self, house: House, user: User) -> None:
+        house.peer.room = 9216
+        house.network.at("192.0.2.7", 5060, "TCP").gone = True
+        house.sender.send(request(body=b"x" * 20_000), house.peer, user)
+        for _ in range(3):
+            house.after(0.1)
+        assert user.heard == [(513, "Too large for a datagram, and by a connection: gone")]
+
+
 class TestCancel:
     INVITE = MESSAGE.replace("MESSAGE", "INVITE")
 

@@ -91,6 +91,7 @@ class SoftPhone:
                 event = json.loads(line)
             except ValueError:
                 event = {"kind": "printed", "text": line.rstrip("\n")}
+            event["at"] = time.monotonic()
             with self._arrived:
                 self._events.append(event)
                 self.seen.append(event)
@@ -113,7 +114,10 @@ class SoftPhone:
         self._process.stdin.flush()
 
     def expect(self, kind: str, *, timeout: float = WAIT, **fields: str | int) -> JsonObject:
-        """The next event of that kind with those fields; the ones before it are taken away too."""
+        """The next event of that kind with those fields; the ones before it are taken away too.
+
+        `at` in it is when it came, in monotonic seconds.
+        """
         deadline = time.monotonic() + timeout
         passed = 0
         with self._arrived:

@@ -298,6 +298,30 @@ class Server:
             )
         return done
 
+    def commit(self, *arguments: str) -> float:
+        """Run a `presentity` command that changes something; when it said that it had, in monotonic seconds.
+
+        It says so as soon as the change is committed, and ends later.
+        """
+        with subprocess.Popen(
+            command(*arguments, *self.where()),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=clean_environment(),
+        ) as process:
+            too_long = threading.Timer(CLI, process.kill)
+            too_long.start()
+            assert process.stdout is not None
+            said = process.stdout.readline()
+            committed = time.monotonic()
+            said += process.stdout.read()
+            status = process.wait()
+            too_long.cancel()
+        if status:
+            raise ServerFailure(f"presentity {' '.join(arguments)} ended with {status}\n{said}")
+        return committed
+
     def add_user(self, aor: str, password: str = "secret") -> None:
         self.cli("user", "add", aor, "--password", password)
 

@@ -80,6 +80,16 @@ class TcpWire:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
             sock = context.wrap_socket(sock)
+        self._take(sock)
+
+    @classmethod
+    def over(cls, sock: socket.socket) -> TcpWire:
+        """A connection that somebody has opened to us."""
+        wire = cls.__new__(cls)
+        wire._take(sock)
+        return wire
+
+    def _take(self, sock: socket.socket) -> None:
         sock.settimeout(None)
         self._sock = sock
         self._buffer = b""

@@ -6,12 +6,14 @@ order between different keys is free, and each kind is one executemany of upsert
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, FromClause, bindparam, delete
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
 
+from presence.storage.engine import BEGIN_WRITING
 from presence.storage.journal.frames import PlainRecord, PlainWrite
 from presence.storage.kinds import KINDS, Kind, storable
 from presence.storage.models import Heartbeat
@@ -27,9 +29,11 @@ class RecordError(Exception):
 class Statements:
     """The two statements of each kind, compiled once, with positional parameters in the order of a record."""
 
-    __slots__ = ("_beat", "_deletes", "_upserts")
+    __slots__ = ("_beat", "_begin", "_deletes", "_dialect", "_upserts")
 
     def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._begin = BEGIN_WRITING if dialect.name == "sqlite" else None
         self._upserts = {
             name: _upsert(kind.table, kind.key, kind.row, dialect) for name, kind in KINDS.items()
         }
@@ -42,6 +46,53 @@ class Statements:
 
     def apply(self, connection: Connection, writes: Iterable[PlainWrite]) -> None:
         """Carry out the writes within the transaction of `connection`."""
+        for statement, rows in self._bulk(writes):
+            # The driver's executemany as it is: SQLAlchemy's own would build a dict per record.
+            connection.exec_driver_sql(statement, rows)
+
+    def commit(self, connection: Connection, writes: Iterable[PlainWrite]) -> None:
+        """Carry out the writes in a transaction of their own, by the driver alone.
+
+        SQLAlchemy's layers around BEGIN, two statements and COMMIT cost more than these.  `connection` is in
+        no transaction, before and afterwards; after an error nothing is stored.
+
+        Raises DBAPIError as SQLAlchemy would.
+        """
+        driver: Any = connection.connection.dbapi_connection
+        cursor = driver.cursor()
+        try:
+            try:
+                if self._begin is not None:
+                    cursor.execute(self._begin)
+                for statement, rows in self._bulk(writes):
+                    cursor.executemany(statement, rows)
+                driver.commit()
+            except BaseException:
+                driver.rollback()
+                raise
+            finally:
+                cursor.close()
+        except self._driver_error as error:
+            raise self._wrapped(error, driver) from error
+
+    @property
+    def _driver_error(self) -> type[Exception]:
+        module: Any = self._dialect.dbapi
+        found: type[Exception] = module.Error
+        return found
+
+    def _wrapped(self, error: Exception, driver: Any) -> Exception:
+        dialect = self._dialect
+        return DBAPIError.instance(
+            None,
+            None,
+            error,
+            self._driver_error,
+            connection_invalidated=dialect.is_disconnect(error, driver, None),  # type: ignore[arg-type]
+            dialect=dialect,
+        )
+
+    def _bulk(self, writes: Iterable[PlainWrite]) -> Iterator[tuple[str, list[Values]]]:
         for name, last in reduced(writes).items():
             upserts: list[Values] = []
             deletes: list[Values] = []
@@ -50,11 +101,10 @@ class Statements:
                     deletes.append(key)
                 else:
                     upserts.append(key + row)
-            # The driver's executemany as it is: SQLAlchemy's own would build a dict per record.
             if upserts:
-                connection.exec_driver_sql(self._upserts[name], upserts)
+                yield self._upserts[name], upserts
             if deletes:
-                connection.exec_driver_sql(self._deletes[name], deletes)
+                yield self._deletes[name], deletes
 
 
 def reduced(writes: Iterable[PlainWrite]) -> dict[str, dict[Values, Values | None]]:

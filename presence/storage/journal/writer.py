@@ -74,7 +74,7 @@ class Writer:
         Raises DatabaseError: the database could not, nothing is stored.
         """
         try:
-            self._work(lambda connection, statements: statements.apply(connection, writes))
+            self._attempt(lambda connection, statements: statements.commit(connection, writes))
         except DBAPIError:
             pass
         # What a driver itself says to values that it cannot pass on (UnicodeError is a ValueError).
@@ -100,16 +100,25 @@ class Writer:
         return refusals or None
 
     def _work(self, work: Callable[[Connection, Statements], None]) -> None:
-        """Run `work` in a transaction; once more if the connection was found dead or a deadlock chose us.
+        """Run `work` in a transaction, as `_attempt`; what `work` raises passes through after a rollback."""
 
-        Raises DatabaseError; what else `work` raises passes through, after a rollback.
+        def within(connection: Connection, statements: Statements) -> None:
+            with connection.begin():
+                work(connection, statements)
+
+        self._attempt(within)
+
+    def _attempt(self, work: Callable[[Connection, Statements], None]) -> None:
+        """Run `work`, which is one transaction; once more if the connection was found dead or a deadlock
+        chose us.
+
+        Raises DatabaseError; what else `work` raises passes through.
         """
         for last in (False, True):
             fresh = self._connection is None
             try:
                 connection, statements = self._connected()
-                with connection.begin():
-                    work(connection, statements)
+                work(connection, statements)
                 return
             except DBAPIError as error:
                 if not is_database_failure(error):

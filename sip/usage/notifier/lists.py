@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sip.errors import BadRequest, ExtensionRequired
+from sip.errors import BadExtension, BadRequest, ExtensionRequired, NotFound
 from sip.message import Request
 from sip.usage.content import decode_body
 from sip.usage.notifier.package import EventPackage, ListServer
@@ -48,17 +48,32 @@ def check_list(request: Request, lists: ListServer | None, package: str, listed:
     """Whether a SUBSCRIBE says what it has to say for the list that it is for.
 
     Raises:
-        BadRequest: it requires that the list in its body is served, and there is none.
+        BadExtension: 420, it requires that the list in its body is served, which this package has not.
+        BadRequest: the same, and there is no list.
         ExtensionRequired: 421, the phone does not know lists.
     """
     required = _tags(request, "Require")
-    if RECIPIENT_LIST in required and (
-        lists is None or lists.enclosed(package, body_type(request), request.body) is None
-    ):
-        raise BadRequest(f"{RECIPIENT_LIST} without a list in the body")
+    if RECIPIENT_LIST in required:
+        if lists is None or not lists.serves(package):
+            raise BadExtension(_no_lists(package), headers=(("Unsupported", RECIPIENT_LIST),))
+        if lists.enclosed(package, body_type(request), request.body) is None:
+            raise BadRequest(f"{RECIPIENT_LIST} without a list in the body")
     if listed is not None and EVENTLIST not in required | _tags(request, "Supported"):
         raise ExtensionRequired("A list needs eventlist", headers=REQUIRE_EVENTLIST)
 
 
+def no_such(lists: ListServer | None, package: str, aor: str) -> NotFound:
+    """The answer to who subscribes to an address that is neither a user nor a list of this package."""
+    if lists is not None and not lists.serves(package) and lists.is_stored(aor):
+        return NotFound(_no_lists(package))
+    return NotFound(f"No such user: {aor.removeprefix('sip:')}")
+
+
+def _no_lists(package: str) -> str:
+    return f"There are no lists for {package}"
+
+
 def _tags(request: Request, header: str) -> set[str]:
+    if header not in request:
+        return set()
     return {tag.strip().lower() for tag in request.values(header)}

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from hashlib import blake2b
-from typing import Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, runtime_checkable
 
 from sip.message import Request
+
+if TYPE_CHECKING:
+    from sip.usage.notifier.subscription import Subscription
 
 Authorization = Literal["active", "pending"]
 
@@ -59,6 +62,17 @@ class Notification(NamedTuple):
     """Further header fields, as `Require: eventlist`."""
     etag: str = ""
     """Entity-tag of the whole state, where `body` is only a part of it; else that of the body."""
+    more: bool = False
+    """True if the rest of that state follows in notifications of its own."""
+
+
+class HeldBack(NamedTuple):
+    """Why a watcher is not told of a change yet."""
+
+    why: Literal["answer", "unreachable", "rate"]
+    """The NOTIFY before is not answered, could not be sent, or the rates do not allow another one yet."""
+    until: float | None = None
+    """Monotonic seconds, None where nobody knows."""
 
 
 class SubscriptionView(Protocol):
@@ -96,6 +110,10 @@ class SubscriptionView(Protocol):
     def filter_body(self) -> bytes:
         """That body."""
 
+    @property
+    def lists(self) -> tuple[str, ...]:
+        """URIs of the lists by which `aor` is watched, the innermost first; the last was subscribed to."""
+
     version: int
     """Of the last document that has one, 0 before the first; outlives a restart, maybe with a gap."""
 
@@ -104,6 +122,42 @@ class SubscriptionView(Protocol):
 
     def notify(self) -> None:
         """What it sees has changed."""
+
+
+class LiveSubscription(Protocol):
+    """A subscription as who asks who watches sees it: one of its own, or that to a member of a list."""
+
+    @property
+    def id(self) -> str:
+        """Names it while it lives, over restarts too."""
+
+    @property
+    def package(self) -> str:
+        """Name of the event package."""
+
+    @property
+    def aor(self) -> str:
+        """Whose state is watched."""
+
+    @property
+    def watcher(self) -> str:
+        """AOR of who watches."""
+
+    @property
+    def remote_uri(self) -> str:
+        """How he calls himself: the value of From."""
+
+    @property
+    def state(self) -> Authorization:
+        """Whether he may; of one that has ended, whether he might."""
+
+    @property
+    def created_at(self) -> float:
+        """Epoch seconds."""
+
+    @property
+    def expires_at(self) -> float:
+        """Monotonic seconds."""
 
 
 class View(Protocol):
@@ -135,8 +189,24 @@ class View(Protocol):
         """The subscription has ended."""
 
 
+@runtime_checkable
+class DivisibleView(View, Protocol):
+    """A view that can tell in several notifications what it would tell in one."""
+
+    def divide(self, most: int, *, unsent: bool) -> bool:
+        """From now on make no body of more than `most` bytes; False if that is so already.
+
+        Asked after `failed`; `unsent` if the watcher cannot have got that one, so that its version is free.
+        The rest follows by `SubscriptionView.notify`, each notification when the one before has arrived.
+        """
+
+
 class EventPackage(Protocol):
-    """One event package; docs/architecture.md says how one comes in."""
+    """One event package; docs/architecture.md says how one comes in.
+
+    One with an attribute `refused_parameters` (names of Event parameters) refuses SUBSCRIBEs that have one of
+    these: they ask for a part of the state, which must not be answered with all of it.
+    """
 
     @property
     def name(self) -> str:
@@ -173,5 +243,20 @@ class ListServer(Protocol):
     def stored(self, package: str, aor: str) -> EventPackage | None:
         """What serves the list `aor`; None: that is no list."""
 
+    def former(self, package: str) -> EventPackage | None:
+        """What tells those of a list that is no list any more that it has ended; None: there was none."""
+
+    def serves(self, package: str) -> bool:
+        """Whether there are lists for `package` at all."""
+
+    def is_stored(self, aor: str) -> bool:
+        """Whether `aor` is a list, for whichever package."""
+
     def changed(self, package: str, aor: str) -> None:
-        """`aor`, who may be in lists, shows something else or shows it to others."""
+        """`aor`, who may be in lists, shows something else."""
+
+    def reauthorize(self, package: str, aor: str) -> None:
+        """Who may watch `aor`, who may be in lists, has changed."""
+
+    def happened(self, subscription: Subscription, event: SubscriptionEvent) -> None:
+        """A subscription to a list has come or gone; a fetch goes without having come."""

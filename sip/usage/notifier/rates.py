@@ -7,6 +7,7 @@ notification and never loses one: what is sent when the time has come is the new
 from __future__ import annotations
 
 import math
+import re
 from collections import deque
 from collections.abc import Mapping
 from typing import Final
@@ -17,22 +18,27 @@ PERIODS: Final = 10
 FASTEST: Final = 1.0
 """Notifications a second that a watcher may ask for as his minimum: more would load others for nothing."""
 
+_RATE: Final = re.compile(r"([0-9]{1,2}(?:\.[0-9]{1,10})?)(?:(?<=\.[0-9]{10})[0-9]+)?")
+_LARGEST: Final = 99.9999999999
+"""The largest that its grammar can say."""
+
 
 class Rates:
     """The rates of one subscription, as adopted; seconds and notifications a second.
 
     Args:
         least_interval: what the server itself leaves between two NOTIFYs, 0 for nothing.
+        sent_at: when the last NOTIFY went out.
     """
 
     __slots__ = ("_adaptive", "_history", "_least", "_max", "_min", "_sent_at")
 
-    def __init__(self, least_interval: float = 0.0) -> None:
+    def __init__(self, least_interval: float = 0.0, sent_at: float = -math.inf) -> None:
         self._least = least_interval
         self._max: float | None = None
         self._min: float | None = None
         self._adaptive: float | None = None
-        self._sent_at = -math.inf
+        self._sent_at = sent_at
         self._history: deque[float] = deque()
 
     def adopt(self, params: Mapping[str, str | None], lifetime: float, now: float) -> None:
@@ -44,7 +50,7 @@ class Rates:
         self._max = _number(params.get("max-rate"))
         if self._max is not None and lifetime > 0:
             # Slower than that would be: never again before it expires.
-            self._max = max(self._max, 1.0 / lifetime)
+            self._max = max(self._max, min(1.0 / lifetime, _LARGEST))
         self._min = self._at_most(_number(params.get("min-rate")))
         self._adaptive = self._at_most(_number(params.get("adaptive-min-rate")))
         if self._min is not None and self._adaptive is not None and self._min >= self._adaptive:
@@ -54,6 +60,10 @@ class Rates:
             # As if it had always been so (§7.2, step 1).
             interval = 1.0 / self._adaptive
             self._history.extend(now - interval * back for back in range(PERIODS, 0, -1))
+
+    def resume(self, params: str, now: float) -> None:
+        """Go on with what `params` has said before a restart; it was put right then."""
+        self.adopt(dict(part.partition("=")[::2] for part in params.split(";") if part), 0.0, now)
 
     def _at_most(self, rate: float | None) -> float | None:
         if rate is None:
@@ -89,6 +99,13 @@ class Rates:
             while self._history and self._history[0] <= oldest:
                 self._history.popleft()
 
+    @classmethod
+    def agreed(cls, params: Mapping[str, str | None], lifetime: float) -> str:
+        """What `params` would say after `adopt`."""
+        rates = cls()
+        rates.adopt(params, lifetime, 0.0)
+        return rates.params()
+
     def params(self) -> str:
         """What the Subscription-State says of the rates that are kept (§5.2, §6.2, §7.2)."""
         named = (("max-rate", self._max), ("min-rate", self._min), ("adaptive-min-rate", self._adaptive))
@@ -96,14 +113,10 @@ class Rates:
 
 
 def _number(text: str | None) -> float | None:
-    """1*2DIGIT ["." 1*10DIGIT] (§9.3), and patiently whatever else is a positive number of that size."""
-    try:
-        value = float(text or "")
-    except ValueError:
-        return None
-    return value if math.isfinite(value) and 0 < value < 100 else None
+    """1*2DIGIT ["." 1*10DIGIT] (§9.2), None for what is not; of more decimals the first ten count."""
+    match = _RATE.fullmatch(text or "")
+    return (float(match[1]) or None) if match is not None else None
 
 
 def _text(rate: float) -> str:
-    # Ten decimals are the most that the grammar takes; one too small for them is shown as the smallest.
-    return f"{max(rate, 1e-10):.10f}".rstrip("0").rstrip(".")
+    return f"{rate:.10f}".rstrip("0").rstrip(".")

@@ -1,91 +1,71 @@
-"""A subscription as the journal keeps it: the row of kind "subscription", there and back."""
+"""A subscription as the journal keeps it: the row of kind "subscription"; `restore` reads it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
-from sip.dialog import Dialog
 from sip.ports import Record
-from sip.transport.flow import Flow
-from sip.usage.notifier.subscription import Subscription
 
 if TYPE_CHECKING:
-    from sip.usage.notifier.usage import NotifierUsage
+    from sip.usage.notifier.subscription import Subscription
 
 KIND = "subscription"
+ANY: Final = "*"
+"""The condition that is true of every state (RFC 5839 §5.2)."""
+
+
+def record(
+    subscription: Subscription,
+    cseq_ceiling: int,
+    *,
+    remote_cseq: int | None = None,
+    remote_target: str | None = None,
+    expires_at: float | None = None,
+    flow_key: str | None = None,
+    rates: str | None = None,
+    suppress: str | None = None,
+) -> Record:
+    """The durable form, with what is about to change given in place of what is."""
+    it, dialog = subscription, subscription.dialog
+    wall, now = it.usage.wall(), it.usage.timers.now
+    return Record(
+        KIND,
+        (it.id,),
+        (
+            it.package,
+            it.event_id,
+            it.aor,
+            it.watcher,
+            dialog.call_id,
+            dialog.local_tag,
+            dialog.remote_tag,
+            dialog.local_uri,
+            dialog.remote_uri,
+            dialog.remote_target if remote_target is None else remote_target,
+            "\n".join(dialog.routes),
+            cseq_ceiling,
+            dialog.remote_cseq if remote_cseq is None else remote_cseq,
+            ",".join(it.accept),
+            wall + ((it.expires_at if expires_at is None else expires_at) - now),
+            it.flow_key if flow_key is None else flow_key,
+            it.state,
+            "",
+            it.user_agent,
+            it.filter_type,
+            it.filter_body,
+            it.created_at,
+            # As with the CSeq: what a restart goes on from must be beyond what may have been used.
+            it.version + max(0, cseq_ceiling - dialog.local_cseq),
+            it.agreed_rates if rates is None else rates,
+            # Any other condition is over with the next change, which is told without a record: taken for true
+            # after that it would keep the state from the watcher.
+            ANY if (it.suppress if suppress is None else suppress) == ANY else "",
+            int(it.list_package is not None),
+            int(dialog.secure),
+        ),
+    )
 
 
 def removal(subscription: Subscription) -> Record:
     """The record that removes it."""
     return Record(KIND, (subscription.id,), None)
-
-
-def from_row(
-    usage: NotifierUsage,
-    identifier: str,
-    row: tuple[Any, ...],
-    flow: Callable[[str], Flow | None],
-    now: float,
-    wall: float,
-) -> Subscription:
-    """What `Subscription.record` made, `now` in monotonic and `wall` in epoch seconds."""
-    (
-        package,
-        event_id,
-        aor,
-        watcher,
-        call_id,
-        local_tag,
-        remote_tag,
-        local_uri,
-        remote_uri,
-        remote_target,
-        routes,
-        local_cseq,
-        remote_cseq,
-        accept,
-        expires_at,
-        flow_key,
-        state,
-        _reason,
-        user_agent,
-        filter_type,
-        filter_body,
-        created_at,
-        version,
-    ) = row
-    types = usage.packages[package].content_types if package in usage.packages else ("",)
-    accepted = tuple(accept.split(",")) if accept else ()
-    wanted = {value.split(";")[0].strip().lower() for value in accepted}
-    return Subscription(
-        usage,
-        identifier=identifier,
-        package=package,
-        event_id=event_id,
-        aor=aor,
-        watcher=watcher,
-        dialog=Dialog(
-            call_id=call_id,
-            local_tag=local_tag,
-            remote_tag=remote_tag,
-            local_uri=local_uri,
-            remote_uri=remote_uri,
-            remote_target=remote_target,
-            routes=routes.split("\n") if routes else (),
-            local_cseq=local_cseq,
-            remote_cseq=remote_cseq,
-        ),
-        accept=accepted,
-        content_type=next((value for value in types if value in wanted), types[0]),
-        expires_at=now + (expires_at - wall),
-        flow=flow(flow_key),
-        flow_key=flow_key,
-        state="pending" if state == "pending" else "active",
-        user_agent=user_agent,
-        created_at=created_at,
-        cseq_durable=local_cseq,
-        filter_type=filter_type,
-        filter_body=filter_body,
-        version=version,
-    )

@@ -2,44 +2,55 @@
 
 NOTIFYs of one subscription never overtake each other: while one waits for its answer, changes are only
 marked, and what is sent next is the newest state.
-
-The CSeq that a restart goes on from must be durable before it is used.  A record for every NOTIFY would
-make a change with a thousand watchers a thousand records, so numbers are reserved a block ahead: a crash
-leaves a gap in the numbers (which RFC 3261 §12.2.2 allows the other side to see), a clean stop none.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+import math
+import sys
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from sip.dialog import Dialog
 from sip.errors import BadRequest
-from sip.message import Request, Response
-from sip.ports import JournalError, Record
-from sip.routing import next_hop
+from sip.message import Response
+from sip.sender import LARGEST_BODY, TOO_LARGE, DirectSending, Sending
 from sip.timers import Timer
 from sip.transport.flow import Flow
-from sip.usage.notifier.package import Authorization, EventPackage, Notification, Reason, View
+from sip.usage.notifier.cseq import reserve
+from sip.usage.notifier.notify import etag_of
+from sip.usage.notifier.pacing import Pacing
+from sip.usage.notifier.package import (
+    Authorization,
+    DivisibleView,
+    EventPackage,
+    HeldBack,
+    Notification,
+    Reason,
+    View,
+)
 from sip.usage.notifier.rates import Rates
+from sip.usage.notifier.rows import ANY
+from sip.usage.notifier.sending import send_notify
 
 if TYPE_CHECKING:
     from sip.usage.notifier.usage import NotifierUsage
 
 log = logging.getLogger(__name__)
 
-CSEQ_BLOCK: Final = 64
-"""NOTIFYs that may be sent before a new block of CSeq numbers has to be durable."""
-CSEQ_MARGIN: Final = 16
-"""Numbers left when the next block is asked for."""
-
 ENDS_SUBSCRIPTION: Final = frozenset({404, 405, 408, 410, 416, *range(480, 486), 489, 501, 604})
 """Answers to NOTIFY that end the subscription (RFC 6665 §4.2.2; 408 by RFC 3261 §12.2.1.2)."""
 
+TOO_LARGE_RETRY: Final = 600
+"""Seconds after which to ask again who cannot be sent so much: by another transport, or for less."""
 
-def _etag_of(told: Notification) -> str:
-    return told.etag or (told.body.etag if told.body is not None else "")
+
+@lru_cache(maxsize=256)
+def _shared(accept: tuple[str, ...]) -> tuple[str, ...]:
+    """The one of equal values that came first: phones of a kind accept the same."""
+    return accept
 
 
 class Subscription:
@@ -50,13 +61,12 @@ class Subscription:
         "_asked",
         "_carries",
         "_ending",
+        "_etag_sent",
         "_full",
-        "_last_etag",
         "_notifying",
+        "_sending",
         "_told_state",
         "_undelivered",
-        "_usage",
-        "_wait",
         "accept",
         "aor",
         "content_type",
@@ -76,15 +86,19 @@ class Subscription:
         "last_result",
         "last_status",
         "list_package",
+        "pacing",
         "package",
-        "rates",
+        "sent_at",
         "state",
         "suppress",
         "timer",
+        "usage",
         "user_agent",
         "version",
         "view",
         "watcher",
+        "way",
+        "way_target",
     )
 
     def __init__(
@@ -111,12 +125,12 @@ class Subscription:
         version: int = 0,
     ) -> None:
         self.id = identifier
-        self.package = package
+        self.package = sys.intern(package)
         self.event_id = event_id
         self.aor = aor
         self.watcher = watcher
         self.dialog = dialog
-        self.accept = tuple(accept)
+        self.accept = _shared(tuple(accept))
         self.content_type = content_type
         self.expires_at = expires_at
         """Monotonic seconds."""
@@ -126,7 +140,7 @@ class Subscription:
         """True while `flow` is that of a phone which may be another one of the watcher's."""
         self.flow_key = flow_key
         self.state: Authorization = state
-        self.user_agent = user_agent
+        self.user_agent = sys.intern(user_agent)
         self.created_at = created_at
         """Epoch seconds."""
         self.cseq_durable = cseq_durable
@@ -147,22 +161,29 @@ class Subscription:
         self.timer: Timer | None = None
         self.view: View | None = None
         """What the watcher sees; set before the first NOTIFY."""
-        self.rates: Rates | None = None
-        """How often he may or must hear, if that is limited."""
+        self.pacing: Pacing | None = None
+        """How often he may or must hear, if that is limited (see `pace`)."""
+        self.sent_at = -math.inf
+        """When the last NOTIFY went out, monotonic seconds."""
         self.suppress = ""
         """Entity-tag of the state that he has already (RFC 5839), "*" for any; empty without a condition."""
-        self._usage = usage
+        self.usage = usage
+        """Keeps it."""
         self._notifying = False
+        self._sending: Sending | DirectSending | None = None
+        """The NOTIFY under way; nothing of it is kept once it is answered."""
         self._again = False
         self._asked = True
         self._full = True
         self._carries = False
         """Whether the NOTIFY under way has the body that the view rendered."""
-        self._wait: Timer | None = None
-        self._last_etag = ""
+        self._etag_sent = ""
         self._told_state = ""
         self._ending = ""
         self._undelivered = False
+        self.way: Flow | None = None
+        """The flow that NOTIFYs go over, as it was found out, and the remote target for which it was."""
+        self.way_target = ""
 
     # -- NOTIFY -------------------------------------------------------------------------------------------
 
@@ -191,24 +212,64 @@ class Subscription:
         """The body to open the view with after a restart; durable with the SUBSCRIBE that brought it."""
         self.filter_type, self.filter_body = content_type, body
 
-    def current_etag(self) -> str:
+    @property
+    def lists(self) -> tuple[str, ...]:
+        """None: it is to no member of a list."""
+        return ()
+
+    @property
+    def agreed_rates(self) -> str:
+        """The rates as the Subscription-State says them, empty for none; they outlive a restart."""
+        return "" if self.pacing is None else self.pacing.agreed
+
+    def pace(self, rates: Rates | None) -> None:
+        """Hear as often as `rates` say from now on; None: at every change."""
+        if self.pacing is not None:
+            self.pacing.stop()
+            # What waited for the rate waits for nothing any more.
+            self.usage.timers.after(0.0, self.go_on)
+        self.pacing = None if rates is None else Pacing(self.usage.timers, rates, self._wake)
+
+    def stay_quiet(self, condition: str) -> None:
+        """After a restart: he wanted nothing but the changes of the subscription itself (RFC 5839 §5.2)."""
+        self.suppress, self._asked, self._told_state = condition, False, self.state
+
+    def current_etag(self, *, refreshed: bool = False) -> str:
         """The entity-tag of what the watcher would be told now (RFC 5839 §6.1).
 
-        Empty while a NOTIFY is under way: what he has then is known when it is answered, not before.
+        While a NOTIFY is under way it is that of this one: who names it has got it, though we have no answer
+        yet.  But empty if something else is to be told after it, for what is made then has to build on it; so
+        too if the view was `refreshed` since.
         """
         if self._notifying:
-            return ""
+            return "" if self._again or refreshed else self._etag_sent
         told = self._notification(full=True)
-        return _etag_of(told) if told is not None else ""
+        return etag_of(told) if told is not None else ""
+
+    @property
+    def remote_uri(self) -> str:
+        """How the watcher calls himself: the value of From."""
+        return self.dialog.remote_uri
 
     @property
     def undelivered(self) -> bool:
         """True if the last NOTIFY could not be sent; it is sent again when the watcher shows up."""
         return self._undelivered
 
+    @property
+    def held_back(self) -> HeldBack | None:
+        """Why a change would not be told at once; None if it would."""
+        if self._notifying:
+            return HeldBack("answer")
+        if self._undelivered:
+            return HeldBack("unreachable")
+        allowed = self.pacing.held_until() if self.pacing is not None else None
+        return HeldBack("rate", allowed) if allowed is not None else None
+
     def _send(self) -> None:
-        usage = self._usage
-        if self._too_early() or not self._reserve():
+        usage = self.usage
+        usage.fan_out.told(self)
+        if self._too_early() or not reserve(self):
             self._again = True
             return
         self._again = False
@@ -221,136 +282,103 @@ class Subscription:
             self._arm_rate()
             return
         state = self._ending or self.state
-        etag = _etag_of(told)
-        known = bool(self.suppress) and self.suppress in ("*", etag)
+        etag = etag_of(told)
+        known = bool(self.suppress) and self.suppress in (ANY, etag)
         if known and not asked and state == self._told_state:
-            self._arm_rate()
+            # Nothing is due by any rate as long as he has it (RFC 5839 §6.3): the next change brings us back.
+            if self.pacing is not None:
+                self.pacing.stop()
             return
         try:
-            hop = next_hop(self.dialog.remote_target, self.dialog.routes, self.flow)
+            self._sending = send_notify(self, told, known=known, ending=self._ending)
         except BadRequest as error:
             log.info("notify.unroutable", extra={"watcher": self.watcher, "reason": error.reason})
             usage.drop(self, "unroutable")
             return
-        request = self.dialog.request("NOTIFY")
-        request.add("Event", f"{self.package};id={self.event_id}" if self.event_id else self.package)
-        request.add("Subscription-State", self._state_value())
-        for name, value in told.headers:
-            request.add(name, value)
-        if etag:
-            request.add("SIP-ETag", etag)
-        if told.body is not None and not known:
-            request.add("Content-Type", told.body.content_type)
-            request.body = told.body.data
         if not known and self.suppress:
             # The condition is over: what follows is told as to everybody else (RFC 5839 §5.2).
             self.suppress = ""
         self._told_state = state
         self._full = False
         self._carries = not known and not self._tells_nothing()
+        self._etag_sent = "" if told.more else etag
         self._notifying = True
-        if self.rates is not None:
-            self.rates.sent(usage.timers.now)
+        self.sent_at = usage.timers.now
+        if self.pacing is not None:
+            self.pacing.sent()
         usage.stats.notifies_sent += 1
-        usage.sender.send(request, hop, self, finish=self._set_contact)
 
     def _notification(self, *, full: bool) -> Notification | None:
         if self._tells_nothing():
             if not full and self._told_state == (self._ending or self.state):
                 # A NOTIFY at every change would tell when there are changes.
                 return None
-            neutral = self._usage.package_of(self).neutral(self)
+            neutral = self.usage.package_of(self).neutral(self)
             return neutral if isinstance(neutral, Notification) else Notification(neutral)
         assert self.view is not None
-        return self.view.render(self._usage.wall(), full=full or bool(self._ending))
+        return self.view.render(self.usage.wall(), full=full or bool(self._ending))
 
     def _tells_nothing(self) -> bool:
         """Whether the watcher may not see anything, not yet or not any more."""
-        return self.state == "pending" or self._ending.startswith(("rejected", "noresource"))
+        return self.state == "pending" or self._ending.startswith(("rejected", "noresource", "probation"))
 
     def _too_early(self) -> bool:
         """True if the rate does not allow it yet; then the wheel brings us back."""
-        if self.rates is None or self._asked or self._ending or self.state != self._told_state:
+        if self.pacing is None or self._asked or self._ending or self.state != self._told_state:
             return False
-        timers = self._usage.timers
-        allowed = self.rates.allowed_at()
-        if timers.now >= allowed:
-            return False
-        self._wake_at(allowed)
-        return True
+        return self.pacing.wait_if_early()
+
+    def _adopt_rates(self, response: Response) -> None:
+        """The rates that an answer to NOTIFY asks for instead of those of the SUBSCRIBE (RFC 6446 §9.3).
+
+        Only who asked for rates in his SUBSCRIBE may do so (§4.1); an answer without Event changes nothing.
+        """
+        if self.pacing is None:
+            return
+        try:
+            event = response.event
+        except BadRequest:
+            return
+        if event is None or event.package != self.package:
+            return
+        if self.pacing.adopt(event.params, self.expires_at - self.usage.timers.now):
+            self.usage.store(self)
 
     def _arm_rate(self) -> None:
-        due = self.rates.due_at() if self.rates is not None else None
-        if due is not None and not self._ending:
-            self._wake_at(max(due, self._usage.timers.now))
-
-    def _wake_at(self, when: float) -> None:
-        if self._wait is not None:
-            self._wait.cancel()
-        self._wait = self._usage.timers.at(when, self._wake)
+        if self.pacing is None:
+            return
+        if self._ending:
+            self.pacing.stop()
+        else:
+            self.pacing.wait_for_due()
 
     def _wake(self) -> None:
         """A rate allows the next NOTIFY, or wants one although nothing has changed (RFC 6446)."""
-        self._wait = None
-        if not self._usage.is_live(self) or self._notifying:
+        if not self.usage.is_live(self) or self._notifying:
             return
-        if not self._again:
-            # Nothing has changed: the least rate wants the state all the same.
-            self._full = self._asked = True
+        if self.pacing is not None and self.pacing.is_due():
+            # Also if nothing has changed that he is to see: the least rate wants the state all the same, and
+            # not a moment later because something has that he is not to see.
+            self._full = True
+        elif not self._again:
+            self._arm_rate()
+            return
         self._send()
 
     def closed(self) -> None:
         """It is removed: nothing is waited for and nothing is held any more."""
-        if self._wait is not None:
-            self._wait.cancel()
-            self._wait = None
+        # What knows this subscription is let go, so that it is freed without the collector.
+        if self.pacing is not None:
+            self.pacing.stop()
+            self.pacing = None
         if self.view is not None:
             self.view.close()
+            self.view = None
+        self._again = False
+        self._ending = self._ending or "timeout"
 
-    def _state_value(self) -> str:
-        if self._ending:
-            return f"terminated;reason={self._ending}"
-        # Rounded to the nearest second, and never longer than what the SUBSCRIBE was told.
-        left = max(0, round(self.expires_at - self._usage.timers.now))
-        rates = self.rates.params() if self.rates is not None else ""
-        return f"{self.state};expires={left}{rates}"
-
-    @staticmethod
-    def _set_contact(request: Request, flow: Flow) -> None:
-        request.set("Contact", f"<{flow.uri()}>")
-
-    def _reserve(self) -> bool:
-        """True if the next CSeq number is durable; asks for more numbers before they run out."""
-        if not self._usage.is_live(self):
-            # A fetch was never stored, and what is being removed needs no numbers for later.
-            return True
-        left = self.cseq_durable - self.dialog.local_cseq
-        if left <= CSEQ_MARGIN and not self.cseq_reserving:
-            self.cseq_reserving = True
-            self._usage.queue.run(self.id, self._write_reservation)
-        return left > 0
-
-    def _write_reservation(self, release: Callable[[], None]) -> None:
-        if not self._usage.is_live(self):
-            release()
-            return
-        ceiling = self.dialog.local_cseq + CSEQ_BLOCK
-
-        def done(error: JournalError | None) -> None:
-            self.cseq_reserving = False
-            if error is None:
-                self.cseq_durable = max(self.cseq_durable, ceiling)
-            # Not before: a refresh that waits for its turn writes the ceiling that it finds.
-            release()
-            if error is None:
-                self._go_on()
-            else:
-                log.warning("notify.cseq-not-durable", extra={"watcher": self.watcher, "error": str(error)})
-                self._usage.timers.after(1.0, self._go_on)
-
-        self._usage.journal.write([self.record(ceiling)], done)
-
-    def _go_on(self) -> None:
+    def go_on(self) -> None:
+        """Send what was held back until more numbers are durable."""
         if self._again and not self._notifying:
             self._send()
 
@@ -362,6 +390,8 @@ class Subscription:
         if status < 200:
             return
         self._notifying = False
+        self._sending = None
+        self.usage.fan_out.answered()
         if self.guessed and status == 481:
             # The phone that registered was another one: this one is waited for as before.
             self.flow, self.guessed, self._undelivered = None, False, True
@@ -370,33 +400,65 @@ class Subscription:
         self.guessed = self.guessed and status >= 300
         self._undelivered = False
         self._outcome(status, response.reason)
+        if status < 300:
+            self._adopt_rates(response)
+        if status == TOO_LARGE and self._divide(unsent=False):
+            return
         if status >= 300 and not self._ending:
-            self._usage.stats.notifies_failed += 1
+            self.usage.stats.notifies_failed += 1
             log.info(
                 "notify.refused", extra={"watcher": self.watcher, "presentity": self.aor, "status": status}
             )
             if status in ENDS_SUBSCRIPTION:
-                self._usage.drop(self, f"NOTIFY answered {status}")
+                self.usage.drop(self, f"NOTIFY answered {status}")
                 return
         self._next()
 
     def on_failure(self, status: int, reason: str) -> None:
-        """No answer to the NOTIFY: 408 ends the subscription, an unreachable watcher keeps it (RFC 5057)."""
+        """No answer to the NOTIFY: 408 ends the subscription, an unreachable watcher keeps it (RFC 5057).
+
+        513: no datagram holds it.  Then it is divided, or the subscription ends: silence would say that
+        nothing has changed.
+        """
         self._notifying = False
-        self._usage.stats.notifies_failed += 1
+        sending, self._sending = self._sending, None
+        self.usage.fan_out.answered()
+        self.usage.stats.notifies_failed += 1
         log.info(
             "notify.failed",
             extra={"watcher": self.watcher, "presentity": self.aor, "status": status, "reason": reason},
         )
         if status == 408 and not self._ending:
-            self._usage.drop(self, "NOTIFY not answered")
+            self.usage.drop(self, "NOTIFY not answered")
             return
-        self._undelivered = True
+        self._undelivered = status != TOO_LARGE
         self._outcome(status, reason)
+        if status == TOO_LARGE:
+            if self._divide(unsent=sending is not None and not sending.tries):
+                return
+            if not self._ending:
+                log.warning(
+                    "notify.too-large",
+                    extra={"watcher": self.watcher, "presentity": self.aor, "reason": reason},
+                )
+                self.usage.terminate(self, "probation", retry_after=TOO_LARGE_RETRY)
+                return
         self._next()
 
+    def _divide(self, *, unsent: bool) -> bool:
+        """Whether what was too large for one NOTIFY goes out in several; then the first is on its way.
+
+        `unsent`: it never left, so nobody can have got it.
+        """
+        if not isinstance(self.view, DivisibleView) or not self.view.divide(LARGEST_BODY, unsent=unsent):
+            return False
+        log.info("notify.divided", extra={"watcher": self.watcher, "presentity": self.aor})
+        self._asked = True
+        self._send()
+        return True
+
     def _outcome(self, status: int, reason: str) -> None:
-        self.last_at, self.last_status, self.last_result = self._usage.wall(), status, reason
+        self.last_at, self.last_status, self.last_result = self.usage.wall(), status, reason
         delivered = status < 300
         if not delivered or not (self._carries or self._tells_nothing()):
             # What comes next cannot build on this one.
@@ -412,51 +474,6 @@ class Subscription:
             self._send()
         elif self._ending:
             self.closed()
-            self._usage.drop(self, self._ending)
+            self.usage.drop(self, self._ending)
         else:
             self._arm_rate()
-
-    # -- durability ---------------------------------------------------------------------------------------
-
-    def record(
-        self,
-        cseq_ceiling: int,
-        *,
-        remote_cseq: int | None = None,
-        remote_target: str | None = None,
-        expires_at: float | None = None,
-        flow_key: str | None = None,
-    ) -> Record:
-        """The durable form, with what is about to change given in place of what is."""
-        dialog = self.dialog
-        wall, now = self._usage.wall(), self._usage.timers.now
-        return Record(
-            "subscription",
-            (self.id,),
-            (
-                self.package,
-                self.event_id,
-                self.aor,
-                self.watcher,
-                dialog.call_id,
-                dialog.local_tag,
-                dialog.remote_tag,
-                dialog.local_uri,
-                dialog.remote_uri,
-                dialog.remote_target if remote_target is None else remote_target,
-                "\n".join(dialog.routes),
-                cseq_ceiling,
-                dialog.remote_cseq if remote_cseq is None else remote_cseq,
-                ",".join(self.accept),
-                wall + ((self.expires_at if expires_at is None else expires_at) - now),
-                self.flow_key if flow_key is None else flow_key,
-                self.state,
-                "",
-                self.user_agent,
-                self.filter_type,
-                self.filter_body,
-                self.created_at,
-                # As with the CSeq: what a restart goes on from must be beyond what may have been used.
-                self.version + max(0, cseq_ceiling - dialog.local_cseq),
-            ),
-        )

@@ -1,4 +1,4 @@
-"""The simplest view: one document, always whole."""
+"""The simplest views: one document, always whole."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class DocumentView:
         self._package = package
         self._subscription = subscription
 
-    def render(self, now_wall: float, *, full: bool) -> Notification:
+    def render(self, now_wall: float, *, full: bool) -> Notification | None:
         """The document."""
         return Notification(self._package.document(self._subscription, now_wall))
 
@@ -43,3 +43,34 @@ class DocumentView:
 
     def close(self) -> None:
         """Nothing is held."""
+
+
+class SteadyView(DocumentView):
+    """The same for a state that only changes tell of: what the watcher has already is not sent again.
+
+    So one for whom nothing changes does not hear when something changes for others.
+    """
+
+    __slots__ = ("_offered", "_told")
+
+    def __init__(self, package: Documents, subscription: SubscriptionView) -> None:
+        """Raises as `DocumentView`."""
+        super().__init__(package, subscription)
+        self._told: Notification | None = None
+        self._offered: Notification | None = None
+
+    def render(self, now_wall: float, *, full: bool) -> Notification | None:
+        """The document, or None if it is the one that was told last."""
+        told = super().render(now_wall, full=full)
+        if told == self._told and not full:
+            return None
+        self._offered = told
+        return told
+
+    def delivered(self) -> None:
+        """The same needs not be told again."""
+        self._told = self._offered
+
+    def failed(self) -> None:
+        """He may not have it."""
+        self._told = None

@@ -35,7 +35,7 @@ def forward_copy(request: Request, target: Target, *, forwards: int, breadth: in
     """
     copy = request.copy()
     if target.uri is not None:
-        copy.uri_text = request_uri(target.uri)
+        copy.retarget(request_uri(target.uri))
     copy.set("Max-Forwards", str(forwards))
     if breadth is not None:
         copy.set("Max-Breadth", str(breadth))
@@ -54,7 +54,7 @@ def forward_copy(request: Request, target: Target, *, forwards: int, breadth: in
             # Step 6: a strict router expects itself in the Request-URI, what was there at the end of Route.
             copy.add("Route", f"<{copy.uri_text}>")
             copy.remove_first("Route")
-            copy.uri = first
+            copy.retarget(first)
     return Forwarded(copy, _secured(hop, copy.uri_text))
 
 

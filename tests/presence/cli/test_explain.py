@@ -19,6 +19,8 @@ from presence.runfile import RunFile
 from presence.storage.database import open_database
 from presence.storage.kinds import KINDS
 from tests.presence.house import House
+from tests.presence.lists.test_list_subscriptions import Phone as ListPhone
+from tests.presence.lists.test_list_subscriptions import contacts
 from tests.presence.watchers import ALICE, BOB, pidf, rule, set_rules, watch
 
 FILTER = b"""<filter-set xmlns="urn:ietf:params:xml:ns:simple-filter" package="presence">
@@ -83,7 +85,7 @@ def test_the_steps_are_told_one_after_the_other(tmp_path, capsys, server):
     assert "  publication of presence: 1 tuple, 1 person, priority 0, 0 s old, expires in 600 s" in lines
     assert "  + rules/short: identity: watcher bob@sip.test is in the list" in lines
     assert "  - default: rules/short names bob@sip.test" in lines
-    assert "    - person p of presence" in lines
+    assert "    - person presentity of presence" in lines
     assert any("active, expires in 600 s, application/pidf+xml" in line for line in lines)
     assert any("last NOTIFY: 200 OK at 2027-01-15T08:00:00+00:00" in line for line in lines)
     assert "    filter:" in lines
@@ -135,15 +137,30 @@ class TestWithoutAServer:
         assert lines[0] == "bob@sip.test watches alice@sip.test: allow"
         assert lines[1].startswith("The server is not running: this is what the database holds.")
         assert any(line.startswith("  publication of presence: 1 tuple, 1 person") for line in lines)
-        assert "    - person p of presence" in lines
+        assert "    - person presentity of presence" in lines
         assert "    last NOTIFY: not known" in lines
         assert "    filter:" in lines
+
+    def test_what_he_sees_through_a_list_is_in_it(self, house, tmp_path, capsys, request):
+        contacts(house, ALICE, owner=BOB)
+        phone = ListPhone(house, BOB, "sip:bob+contacts@sip.test")
+        phone.subscribe()
+        phone.told()
+        stored = request.getfixturevalue("stored")
+        run(["contacts", "add", "bob@sip.test", "alice@sip.test", "--data", str(tmp_path)])
+        capsys.readouterr()
+        assert explain(stored, "bob@sip.test", "alice@sip.test") == 0
+        lines = capsys.readouterr().out.splitlines()
+        (line,) = [line for line in lines if "through the list" in line]
+        assert line.endswith("through the list bob+contacts@sip.test")
+        assert ": active, expires in " in line
 
     def test_json_has_the_same_keys(self, stored, capsys, house):
         capsys.readouterr()
         assert explain(stored, "bob@sip.test", "alice@sip.test", "--json") == 0
         report = json.loads(capsys.readouterr().out)
         assert report.pop("server") == "not running"
+        assert (report.pop("domains"), report.pop("domains_from")) == (["sip.test"], "users")
         live = json.loads(json.dumps(house.parts.explain(BOB, ALICE).as_dict()))
         assert report.keys() == live.keys()
         for name in ("handling", "composed", "rules", "steps", "document"):
@@ -159,3 +176,36 @@ class TestWithoutAServer:
         before = (stored / "presentity.db").read_bytes()
         explain(stored, "bob@sip.test", "alice@sip.test")
         assert (stored / "presentity.db").read_bytes() == before
+
+    @pytest.mark.parametrize(
+        ("given", "told"),
+        [
+            ((), "Domains served: sip.test (those of the users; --domain says others)."),
+            (("--domain", "sip.test"), "Domains served: sip.test (as the settings say)."),
+        ],
+    )
+    def test_who_is_of_a_domain_that_the_server_serves_is_no_foreigner(self, stored, capsys, given, told):
+        capsys.readouterr()
+        assert explain(stored, "alice@sip.test", "bob@sip.test", *given) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert (lines[0], lines[2]) == ("alice@sip.test watches bob@sip.test: allow", told)
+
+    def test_the_domains_of_a_server_that_was_killed_are_in_what_it_left(self, stored, capsys):
+        file = stored / "server.json"
+        RunFile(2**22 - 1, "127.0.0.1", 1, (), 1000.0, ("sip.test", "other.test")).write(file)
+        capsys.readouterr()
+        assert explain(stored, "zoe@other.test", "bob@sip.test") == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[0] == "zoe@other.test watches bob@sip.test: allow"
+        assert lines[2] == "Domains served: sip.test, other.test (as the server that ran last)."
+
+    def test_who_is_of_another_domain_counts_as_foreign(self, stored, capsys):
+        capsys.readouterr()
+        assert explain(stored, "zoe@other.test", "bob@sip.test") == 0
+        assert capsys.readouterr().out.startswith("zoe@other.test watches bob@sip.test: confirm")
+
+    def test_settings_may_be_said_as_to_the_server(self, stored, capsys):
+        capsys.readouterr()
+        arguments = ("zoe@other.test", "bob@sip.test", "--set", "default-policy-foreign=block")
+        assert explain(stored, *arguments) == 0
+        assert capsys.readouterr().out.startswith("zoe@other.test watches bob@sip.test: block")

@@ -10,7 +10,7 @@ import pytest
 
 from presence.cli import run
 from presence.settings import Settings
-from tests.presence.policy.documents import RFC_5025_6
+from tests.presence.policy.documents import RFC_5025_6, handling, one, rule, ruleset
 
 
 class Terminal:
@@ -53,6 +53,31 @@ def test_rules_are_set_shown_listed_and_deleted(terminal):
         "",
     )
     assert terminal("rules", "list") == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("conditions", "notes"),
+    [
+        (one("sip:bob@example.com") + "<x:anonymous-request xmlns:x='urn:x'/>", []),
+        (one("pres:bob@example.com"), ["rule r: no watcher is pres:bob@example.com: "]),
+        (
+            "<cr:identity><cr:many><cr:except id='tel:+1-212'/></cr:many></cr:identity>",
+            ["rule r: no watcher is tel:+1212: "],
+        ),
+        ("<cr:sphere value='work'/>", []),
+        (
+            "<x:other-identity xmlns:x='urn:oma:xml:xdm:common-policy'/>",
+            ["rule r: condition other-identity is not supported and never holds; "],
+        ),
+    ],
+)
+def test_what_hardly_does_what_is_wanted_is_noted_when_it_is_set(terminal, conditions, notes):
+    text = ruleset(rule("r", conditions=conditions, actions=handling("allow")))
+    out, err = terminal("rules", "set", "alice@example.com", "-", text=text)
+    assert out == "set the rules of alice@example.com\n"
+    assert [line[: len(note) + 6] for line, note in zip(err.splitlines(), notes, strict=True)] == [
+        f"note: {note}" for note in notes
+    ]
 
 
 def test_rules_may_come_from_standard_input(terminal):

@@ -101,6 +101,14 @@ def test_a_line_break_in_a_value_adds_no_line() -> None:
             b"Messages-Waiting: maybe\r\n",
             "message-summary: Messages-Waiting is 'maybe', neither yes nor no",
         ),
+        (
+            b"Messages-Waiting: yes\r\nVoice-Message: x/2\r\n",
+            "message-summary: Voice-Message is 'x/2', which is no count",
+        ),
+        (
+            b"Messages-Waiting: yes\r\nfax-message: 2\r\n",
+            "message-summary: fax-message is '2', which is no count",
+        ),
         (b"Messages-Waiting: no\r\nhello\r\n", "message-summary: 'hello' is no header line"),
         (b"Messages-Waiting: no\r\na b: c\r\n", "message-summary: 'a b: c' is no header line"),
         (

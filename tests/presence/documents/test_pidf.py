@@ -338,6 +338,8 @@ def test_an_ipv6_address_in_a_contact_is_escaped(shared: Path) -> None:
          "<rpid:activities><rpid:busy/></rpid:activities>"),
         ('<rpid:activities from="2026-11-22 04:17:04Z"><rpid:busy/></rpid:activities>',
          '<rpid:activities from="2026-11-22T04:17:04.000Z"><rpid:busy/></rpid:activities>'),
+        ('<rpid:activities from="2026-11-22T04:17:04"><rpid:busy/></rpid:activities>',
+         '<rpid:activities from="2026-11-22T04:17:04Z"><rpid:busy/></rpid:activities>'),
         ('<rpid:activities until="soon"><rpid:busy/></rpid:activities>',
          "<rpid:activities><rpid:busy/></rpid:activities>"),
         ("<rpid:user-input> Idle </rpid:user-input>", "<rpid:user-input>idle</rpid:user-input>"),
@@ -363,6 +365,9 @@ def test_what_rpid_has_no_place_for_is_put_right_or_left_out(given: str, written
          "<s:video>true</s:video></s:servcaps>"),
         ('<t:timed-status xmlns:t="urn:ietf:params:xml:ns:pidf:timed-status"><t:basic>open</t:basic>'
          "</t:timed-status>", ""),
+        ('<s:servcaps xmlns:s="urn:ietf:params:xml:ns:pidf:caps"><s:type>Text/Plain</s:type>'
+         "<s:type>text</s:type></s:servcaps>",
+         '<s:servcaps xmlns:s="urn:ietf:params:xml:ns:pidf:caps"><s:type>text/plain</s:type></s:servcaps>'),
         ('<c:card xmlns:c="urn:ietf:params:xml:ns:pidf:cipid">http://192.0.2.1/card</c:card>',
          '<c:card xmlns:c="urn:ietf:params:xml:ns:pidf:cipid">http://192.0.2.1/card</c:card>'),
     ],
@@ -394,3 +399,97 @@ def test_parts_are_taken_away_but_never_what_the_schema_asks_for() -> None:
 def test_a_misplaced_person_inside_an_extension_is_left_out_and_the_text_around_it_kept() -> None:
     data = pidf('<x:a xmlns:x="urn:x">one<dm:person id="p"/>two<x:b/>three</x:a>')
     assert body(parse_pidf(data)) == b'<x:a xmlns:x="urn:x">onetwo<x:b/>three</x:a>'
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "iso-8859-1"])
+def test_the_encoding_is_the_one_that_the_document_says(encoding: str) -> None:
+    text = pidf('<tuple id="t"><status/><note>überall</note></tuple>').decode()
+    declared = f'<?xml version="1.0" encoding="{encoding}"?>{text}'.encode(encoding)
+    assert "<note>überall</note>".encode() in body(parse_pidf(declared))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_without_a_declaration_it_is_utf_8_or_what_the_byte_order_mark_says(encoding: str) -> None:
+    data = pidf('<tuple id="t"><status/><note>überall</note></tuple>').decode().encode(encoding)
+    assert "<note>überall</note>".encode() in body(parse_pidf(data))
+
+
+@pytest.mark.parametrize("behind", ["", "<!-- not plain -->"])
+def test_a_contact_without_priority_comes_after_all_that_have_one(behind: str) -> None:
+    def part(ident: str, priority: str) -> str:
+        return (
+            f'<tuple id="{ident}"><status><basic>open</basic></status>'
+            f"<contact{priority}>sip:a@b</contact></tuple>"
+        )
+
+    data = pidf(part("none", "") + part("low", ' priority="0.001"') + behind)
+    assert [tuple_.id for tuple_ in parse_pidf(data).tuples] == ["low", "none"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    ['<tuple id="t"><status/>{}</tuple>', '<dm:person id="t">{}</dm:person>'],
+)
+def test_a_time_without_zone_goes_out_as_the_utc_that_it_was_read_as(content: str) -> None:
+    data = pidf(content.format("<timestamp>2026-11-22T04:17:04</timestamp>"))
+    (part,) = (*parse_pidf(data).tuples, *parse_pidf(data).persons)
+    assert part.timestamp == 1795321024.0
+    assert b"timestamp>2026-11-22T04:17:04Z</" in part.xml
+
+
+def test_an_unknown_extension_does_not_change_what_basic_means() -> None:
+    unknown = '<x:busy xmlns:x="urn:example:x" xmlns:p="urn:ietf:params:xml:ns:pidf" p:mustUnderstand="1"/>'
+    (part,) = parse_pidf(pidf(f'<tuple id="t"><status><basic>open</basic>{unknown}</status></tuple>')).tuples
+    assert part.basic == "open"
+
+
+@pytest.mark.parametrize("name", ["rpid:class", "dm:deviceID"])
+def test_class_and_device_id_have_no_times(name: str) -> None:
+    given = f'<{name} from="2026-11-22T04:17:04Z" until="2026-11-22T04:17:05Z">urn:x:1</{name}>'
+    (part,) = parse_pidf(pidf(f'<tuple id="t"><status/>{given}</tuple>')).tuples
+    assert part.xml == f'<tuple id="t"><status/><{name}>urn:x:1</{name}></tuple>'.encode()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '<tuple id="t"><status/>{}</tuple>',
+        '<tuple id="t"><status><basic>open</basic></status>{}</tuple>',
+        '<dm:person id="t">{}</dm:person>',
+        '<dm:device id="t">{}<dm:deviceID>urn:x:1</dm:deviceID></dm:device>',
+    ],
+)
+@pytest.mark.parametrize(
+    ("one", "another"),
+    [
+        ("<rpid:class>a</rpid:class>", "<rpid:class>b</rpid:class>"),
+        ("<rpid:user-input>idle</rpid:user-input>", "<rpid:user-input>active</rpid:user-input>"),
+        ("<rpid:relationship><rpid:self/></rpid:relationship>",
+         "<rpid:relationship><rpid:friend/></rpid:relationship>"),
+        ("<rpid:service-class><rpid:postal/></rpid:service-class>",
+         "<rpid:service-class><rpid:courier/></rpid:service-class>"),
+    ],
+)  # fmt: skip
+def test_of_what_has_no_times_only_the_first_is_kept(content: str, one: str, another: str) -> None:
+    assert body(parse_pidf(pidf(content.format(one + another)))) == content.format(one).encode()
+
+
+def test_timed_status_within_status_or_timed_status_is_left_out() -> None:
+    def timed(content: str) -> str:
+        return (
+            '<ts:timed-status xmlns:ts="urn:ietf:params:xml:ns:pidf:timed-status"'
+            f' from="2026-11-23T10:00:00Z"><ts:basic>closed</ts:basic>{content}</ts:timed-status>'
+        )
+
+    data = pidf(
+        f'<tuple id="t"><status><basic>open</basic>{timed("")}</status>{timed(timed(""))}{timed("")}</tuple>'
+    )
+    assert body(parse_pidf(data)).decode() == (
+        f'<tuple id="t"><status><basic>open</basic></status>{timed("")}{timed("")}</tuple>'
+    )
+
+
+@pytest.mark.parametrize("written", ["2026-11-22t04:17:04Z", "2026-11-22T04:17:04z"])
+def test_a_timestamp_in_small_letters_is_left_out(written: str) -> None:
+    data = pidf(f'<tuple id="t"><status/><timestamp>{written}</timestamp></tuple>')
+    assert body(parse_pidf(data)) == b'<tuple id="t"><status/></tuple>'

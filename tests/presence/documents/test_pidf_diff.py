@@ -491,6 +491,19 @@ def test_a_difference_is_not_made_where_the_whole_is_no_longer() -> None:
     assert make_diff(doc(*BIG), doc(tuple_("b")), 2, ENTITY) is None
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_full_documents_and_differences_are_read_in_utf_8_and_utf_16(encoding: str) -> None:
+    before, after = doc(*BIG), doc(*BIG, tuple_("new", more="<note>überall</note>"))
+    diff = make_diff(before, after, 2, ENTITY)
+    assert diff is not None
+
+    def encoded(document: bytes) -> bytes:
+        return document.decode().replace('encoding="UTF-8"', f'encoding="{encoding}"').encode(encoding)
+
+    local = apply_diff(b"", encoded(pidf_full(before, 1)))
+    assert canonical(apply_diff(local, encoded(diff))) == canonical(after)
+
+
 def test_another_entity_is_another_document() -> None:
     assert make_diff(doc(*BIG), doc(*BIG).replace(b"alice@", b"bob@", 1), 2, ENTITY) is None
 

@@ -457,6 +457,7 @@ def test_the_examples_of_the_appendix(name: str) -> None:
         ('<replace sel="a/b[1]/text()"/>', "<a>x<b/> <b k='2'/><!--c--></a>"),
         ('<replace sel="a/comment()"><!--d--></replace>', "<a>x<b>1</b> <b k='2'/><!--d--></a>"),
         ('<remove sel="a/b[1]" ws="after"/>', "<a>x<b k='2'/><!--c--></a>"),
+        ('<remove sel="a/b[2]" ws="before"/>', "<a>x<b>1</b><!--c--></a>"),
         ('<remove sel="a/b[1]"/>', "<a>x <b k='2'/><!--c--></a>"),
         ("<remove sel=\"a[b='1']/b[@k=&quot;2&quot;]/@k\"/>", "<a>x<b>1</b> <b/><!--c--></a>"),
     ],
@@ -495,6 +496,43 @@ def test_added_elements_take_the_prefix_that_section_4_2_3_says(scope: str, pref
         f'<diff xmlns:{prefix}="urn:x"><add sel="*"><{prefix}:n/></add></diff>'.encode(),
     ).decode()
     assert f"<{result}/></o:r>" in got
+
+
+def test_of_several_prefixes_that_of_the_element_around_comes_before_the_alphabet() -> None:
+    got = apply_patch(
+        b'<m:r xmlns:a="urn:x" xmlns:m="urn:x" xmlns:z="urn:x"/>',
+        b'<diff xmlns:c="urn:x"><add sel="*"><c:n/></add></diff>',
+    ).decode()
+    assert "<m:n/></m:r>" in got
+
+
+def test_a_declaration_that_nothing_needs_any_more_stays() -> None:
+    got = patched('<a xmlns:q="urn:q"><q:b/></a>', '<remove sel="a/q:b"/>', declare=' xmlns:q="urn:q"')
+    assert body(got) == '<a xmlns:q="urn:q"/>'
+
+
+def test_without_a_default_namespace_a_name_without_prefix_means_none() -> None:
+    assert refused('<a xmlns="urn:x"><b/></a>', '<remove sel="*/b"/>') == "unlocated-node"
+    got = apply_patch(b'<x:a xmlns:x="urn:x"><b/></x:a>', b'<diff><remove sel="*/b"/></diff>')
+    assert body(got.decode()) == '<x:a xmlns:x="urn:x"/>'
+
+
+@pytest.mark.parametrize(
+    ("target", "operation"),
+    [
+        ("<a>one<b/>two</a>", '<remove sel="a/b"/>'),
+        ("<a>one</a>", '<add sel="a">two</add>'),
+        ("<a>one</a>", '<add sel="a" pos="prepend">two</add>'),
+        ("<a>one</a>", '<add sel="a/text()" pos="before">two</add>'),
+        ("<a>one</a>", '<add sel="a/text()" pos="after">two</add>'),
+    ],
+)
+def test_texts_that_come_together_are_one_node(target: str, operation: str) -> None:
+    assert body(patched(target, operation, '<replace sel="a/text()[1]">all</replace>')) == "<a>all</a>"
+
+
+def test_white_space_on_both_sides_goes() -> None:
+    assert body(patched("<a><c/> <b/>\n<d/></a>", '<remove sel="a/b" ws="both"/>')) == "<a><c/><d/></a>"
 
 
 def test_declarations_within_added_content_are_copied_unaltered() -> None:
@@ -553,6 +591,14 @@ def test_xml_id_is_known_to_id() -> None:
         ("invalid-namespace-uri", "<a/>", '<add sel="a" type="namespace::q"/>'),
         ("invalid-node-types", "<a><b/></a>", '<replace sel="a/b">text</replace>'),
         ("invalid-node-types", "<a><b/></a>", '<replace sel="a/b"><c/><d/></replace>'),
+        ("invalid-namespace-uri", "<a xmlns:q='urn:q'><b/></a>", '<remove sel="a/b/namespace::q"/>'),
+        (
+            "invalid-namespace-uri",
+            "<a xmlns:q='urn:q'><b/></a>",
+            '<replace sel="a/b/namespace::q">urn:r</replace>',
+        ),
+        ("invalid-node-types", "<a/>", '<add sel="a" type="@k"><c/></add>'),
+        ("invalid-patch-directive", "<a>x</a>", '<add sel="a/text()" type="@k">v</add>'),
         ("invalid-node-types", "<a k='1'/>", '<replace sel="a/@k"><c/></replace>'),
         ("invalid-patch-directive", "<a k='1'/>", '<add sel="a" type="@k">2</add>'),
         ("invalid-patch-directive", "<a>x</a>", '<add sel="a/text()"><b/></add>'),

@@ -785,6 +785,8 @@ def trigger(conditions: str) -> WatcherFilter:
         ("<added>//tuple</added>", b'"t2"', b'"t3"', True),
         ("<removed>//tuple</removed>", b'"t2"', b'"t3"', True),
         ("<added>//rpid:meeting</added>", b"<rpid:busy/>", b"<rpid:meeting/>", True),
+        ("<added>//rpid:busy</added>", b"<rpid:busy/>", b"<rpid:busy/><rpid:busy/>", True),
+        ("<added>//rpid:busy</added>", b"<rpid:away/>", b"<rpid:meeting/>", False),
         ("<removed>//rpid:away</removed>", b"<rpid:busy/>", b"<rpid:meeting/>", False),
         ("<added>//contact/@priority</added>", b"<contact>", b"<contact priority='1'>", True),
         (
@@ -850,17 +852,30 @@ SET = b"""\
     ("uri", "lists", "expected"),
     [
         ("sip:bob@a.example", ["sip:list@a.example"], "bob"),
-        ("sip:eve@a.example", ["sip:list@a.example"], "a"),
+        ("sip:eve@a.example", ["sip:list@a.example"], "list"),
+        ("sip:eve@a.example", [], "a"),
+        ("sip:eve@a.example", ["sip:other@a.example"], "a"),
         ("sip:eve@b.example", ["sip:list@a.example"], "list"),
         ("sip:eve@b.example", ["sip:inner@c.example", "sip:list@a.example"], "list"),
         ("sip:eve@b.example", [], "all"),
     ],
 )
-def test_uri_beats_domain_beats_list_beats_none(uri: str, lists: list[str], expected: str) -> None:
+def test_uri_beats_list_beats_domain_beats_none(uri: str, lists: list[str], expected: str) -> None:
     content = {"bob": "//basic", "a": "//contact", "list": "//timestamp", "all": "//dm:person"}[expected]
     found = read(SET).for_resource(uri, lists)
     assert found is not None
     assert found.key == read(what(f"<include>{content}</include>")).key
+
+
+@pytest.mark.parametrize(
+    ("domain", "whose", "cut"),
+    [("Example.com", ME, True), ("example.net", ME, False), ("example.com", "sip:x@sub.example.com", False)],
+)
+def test_a_filter_for_a_domain_holds_for_its_resources_and_no_others(
+    domain: str, whose: str, cut: bool
+) -> None:
+    wanted = read(what("<include>//basic</include>", f'domain="{domain}"'))
+    assert (wanted.apply(RICH, whose) != RICH) is cut
 
 
 def test_a_disabled_filter_is_as_good_as_none() -> None:

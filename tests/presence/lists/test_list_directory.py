@@ -70,12 +70,32 @@ def test_the_list_of_a_user_has_the_members_of_all_groups_in_order_each_once(lis
             Member("sip:eve@example.org", "sip:eve@example.org"),
             Member(ALICE, ALICE),
         ),
+        within={
+            CAROL: (WORK, ALL),
+            BOB: (WORK, "sip:alice+contacts.@example.com", ALL),
+            "sip:eve@example.org": ("sip:alice+contacts.@example.com", ALL),
+            ALICE: (FRIENDS, ALL),
+        },
     )
+
+
+def test_a_name_that_he_has_in_one_group_only_is_his_name_in_the_list_of_all(book, lists):
+    groups = (
+        BookGroup("a", (BOB,)),
+        BookGroup("b", (BOB, CAROL), ("Bobby", "")),
+        BookGroup("c", (BOB,), ("Rob",)),
+    )
+    book.load([(ALICE, groups)])
+    assert lists.resolve(ALL, ALICE).members == (Member(BOB, BOB, "Bobby"), Member(CAROL, CAROL))
+    assert lists.resolve("sip:alice+contacts.a@example.com", ALICE).members == (Member(BOB, BOB),)
 
 
 def test_the_list_of_a_group_has_its_members_and_its_name(lists):
     assert lists.resolve(WORK, ALICE) == ResourceList(
-        WORK, (Member(CAROL, CAROL), Member(BOB, BOB, "Bobby")), "work"
+        WORK,
+        (Member(CAROL, CAROL), Member(BOB, BOB, "Bobby")),
+        "work",
+        within={CAROL: (WORK,), BOB: (WORK,)},
     )
     assert lists.resolve(FRIENDS, ALICE).name == "my friends"
     assert uris(lists.resolve("sip:alice+contacts.@example.com", ALICE)) == [BOB, "sip:eve@example.org"]
@@ -200,7 +220,9 @@ def test_an_alias_and_its_user_are_the_same_member(users):
 def test_names_of_list_and_entries_are_kept(lists):
     name, entry = "<display-name>{}</display-name>", '<entry uri="{}">{}</entry>'
     body = document(inner=name.format("Close friends") + entry.format(BOB, name.format("Bob")))
-    assert lists.enclosed(RLS, body, ALICE) == ResourceList(RLS, (Member(BOB, BOB, "Bob"),), "Close friends")
+    assert lists.enclosed(RLS, body, ALICE) == ResourceList(
+        RLS, (Member(BOB, BOB, "Bob"),), "Close friends", within={BOB: (RLS,)}
+    )
 
 
 def test_entries_of_inner_lists_count_and_references_elsewhere_are_left_out(lists):

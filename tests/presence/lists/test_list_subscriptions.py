@@ -18,6 +18,7 @@ from presence.documents.rlmi import ListInformation, parse_rlmi
 from presence.lists.book import CONTACTS, BookGroup
 from sip.message import Request, Response
 from tests.presence.house import PASSWORD, TRUSTED, House
+from tests.presence.packages.watching import Watching
 from tests.presence.schemas import check
 from tests.presence.watchers import ALICE, BOB, CAROL, DAVE, Watcher, pidf, rule, set_rules
 from tests.sip.usage.fakes import WALL
@@ -35,6 +36,15 @@ FILTER = """<?xml version="1.0"?>
 </filter-set>"""
 
 
+FILTERS = f"{FILTER[: FILTER.index('<filter id')]}{{}}</filter-set>"
+KEEPS_MOOD = "<what><exclude>/presence/nothing</exclude></what>"
+
+
+def filter_of(uri: str) -> bytes:
+    """For `uri`: leaves all but the mood."""
+    return FILTER.replace(BOB, uri).encode()
+
+
 class Told(NamedTuple):
     """One NOTIFY of a list, taken apart."""
 
@@ -50,6 +60,11 @@ class Told(NamedTuple):
             for resource in self.list.resources
             for it in resource.instances
         }
+
+    @property
+    def moods(self) -> set[str]:
+        """Who shows one."""
+        return {uri for uri, document in self.documents.items() if b"mood" in document}
 
     @property
     def basic(self) -> dict[str, str]:
@@ -331,6 +346,24 @@ class TestChanges:
         house.publish(CAROL, pidf("open"))
         assert phone.hears().list.version == 1
 
+    def test_the_entity_tag_is_of_the_states_of_the_members_too(self, house: House) -> None:
+        phone, _ = subscribed(house)
+        etag = phone.notifies[-1].get("SIP-ETag")
+        set_rules(house, rule("a", ALICE, "block"), owner=BOB)
+        assert phone.subscribe(f"Suppress-If-Match: {etag}").status == 200
+        (news,) = phone.told()
+        assert news.states == {BOB: "terminated rejected", CAROL: "active"}
+        assert phone.notifies[-1].get("SIP-ETag") != etag
+
+    def test_what_changed_alone_has_the_entity_tag_of_the_whole(self, house: House) -> None:
+        phone, _ = subscribed(house)
+        house.publish(CAROL, pidf("open"))
+        assert not phone.hears().list.full
+        etag = phone.notifies[-1].get("SIP-ETag")
+        assert phone.subscribe().status == 200
+        assert phone.told()[-1].list.full
+        assert phone.notifies[-1].get("SIP-ETag") == etag
+
     def test_after_the_end_nothing_is_held(self, house: House) -> None:
         phone, _ = subscribed(house)
         phone.subscribe(expires=0)
@@ -340,7 +373,7 @@ class TestChanges:
         house.publish(CAROL, pidf("open"))
         phone.hears_nothing()
         assert len(house.parts.lists) == 0
-        assert house.parts.lists.lists_with("presence", CAROL) == ()
+        assert house.parts.lists.through("presence", CAROL) == []
 
 
 class TestMembers:
@@ -368,6 +401,21 @@ class TestMembers:
         assert first.basic == {BOB: "closed", CAROL: "closed"}
         house.publish(BOB, pidf("closed", "secret"))
         phone.hears_nothing()
+
+    def test_who_refuses_politely_and_then_allows_it_appears_and_goes_when_he_is_deleted(self) -> None:
+        house = House(default_policy_local="polite-block")
+        contacts(house, BOB, CAROL)
+        house.publish(BOB, pidf("open"))
+        phone, first = subscribed(house)
+        assert first.basic == {BOB: "closed", CAROL: "closed"}
+        set_rules(house, rule("a", ALICE, "allow"), owner=BOB)
+        assert phone.hears().basic == {BOB: "open"}
+        set_rules(house, rule("a", ALICE, "confirm"), owner=CAROL)
+        assert phone.hears().states == {CAROL: "pending"}
+        set_rules(house, owner=CAROL)
+        assert phone.hears().states == {CAROL: "active"}
+        house.parts.apply([Change(1, WALL, USER_DELETED, CAROL, {})])
+        assert phone.hears().states == {CAROL: "terminated noresource"}
 
     def test_of_nobody_and_of_people_elsewhere_no_state_can_be_had(self, house: House) -> None:
         contacts(house, BOB, "sip:nobody@sip.test", "sip:eve@elsewhere.test")
@@ -459,6 +507,34 @@ class TestListsInTheRequest:
         (first,) = phone.told()
         assert first.states == {BOB: "active"}
 
+    def test_who_says_not_who_he_is_is_challenged_and_nothing_is_subscribed(self, house: House) -> None:
+        stranger = house.network.at("198.51.100.9")
+        answer = house.ask(
+            f"""
+            SUBSCRIBE sip:rls@sip.test SIP/2.0
+            Via: SIP/2.0/UDP 198.51.100.9;branch=z9hG4bKx
+            Max-Forwards: 70
+            From: <{ALICE}>;tag=1
+            To: <sip:rls@sip.test>
+            Call-ID: stranger
+            CSeq: 1 SUBSCRIBE
+            Contact: <sip:x@198.51.100.9>
+            Event: presence
+            Supported: eventlist
+            Require: recipient-list-subscribe
+            {LISTS}
+            """,
+            stranger,
+            enclosed(BOB),
+        )
+        assert answer.status == 401
+        assert len(house.parts.lists) == 0
+
+    def test_whoever_is_in_the_list_decides_whether_he_is_seen(self, house: House) -> None:
+        set_rules(house, rule("a", ALICE, "block"), owner=BOB)
+        _, first = self.subscribed(house, enclosed(BOB, CAROL))
+        assert first.states == {BOB: "terminated rejected", CAROL: "active"}
+
     def test_the_address_of_a_user_stays_that_of_a_list(self, house: House) -> None:
         phone, _ = self.subscribed(house, enclosed(BOB), uri=ALICE)
         house.publish(ALICE, pidf("open"))
@@ -466,6 +542,28 @@ class TestListsInTheRequest:
         phone.hears_nothing()
         house.publish(BOB, pidf("closed"))
         assert phone.hears().states == {BOB: "active"}
+
+    def test_a_subscription_to_one_user_does_not_become_one_to_a_list(self, house: House) -> None:
+        phone = Phone(house, ALICE, BOB)
+        assert phone.subscribe().status == 200
+        assert phone.subscribe(LISTS, body=enclosed(BOB, CAROL)).status == 415
+        house.publish(BOB, pidf("closed", "away"))
+        assert phone.subscribe().status == 200
+        assert {notify.get("Content-Type") for notify in phone.news()} == {"application/pidf+xml"}
+
+    def test_a_package_without_lists_says_so(self) -> None:
+        world, supported = Watching(), "Supported: eventlist"
+        lines = (supported, "Require: recipient-list-subscribe", LISTS)
+        answer = world.subscribe(
+            "presence.winfo", BOB, ALICE, more="\n".join(lines), body=enclosed(BOB)
+        ).answer
+        assert (answer.status, answer.reason, answer.get("Unsupported")) == (
+            420,
+            "There are no lists for presence.winfo",
+            "recipient-list-subscribe",
+        )
+        answer = world.subscribe("presence.winfo", CONTACTS_OF_ALICE, ALICE, more=supported).answer
+        assert (answer.status, answer.reason) == (404, "There are no lists for presence.winfo")
 
     def test_what_is_required_and_not_there_is_a_bad_request(self, house: House) -> None:
         for uri in (BOB, CONTACTS_OF_ALICE, "sip:rls@sip.test"):
@@ -507,6 +605,15 @@ class TestListsInTheRequest:
         assert phone.hears().states == {CAROL: "terminated noresource"}
 
 
+def test_what_lists_are_called_is_a_setting() -> None:
+    house = House(list_uri="{user}-friends", group_list_uri="{user}-friends-{group}")
+    contacts(house, BOB, work=(CAROL,))
+    _, everybody = subscribed(house, "sip:alice-friends@sip.test")
+    _, group = subscribed(house, "sip:alice-friends-work@sip.test")
+    assert ([*everybody.states], [*group.states]) == ([BOB, CAROL], [CAROL])
+    assert Phone(house, ALICE, CONTACTS_OF_ALICE).subscribe().status == 404
+
+
 class TestFilters:
     """The package of the members reads them; each member is asked on his own."""
 
@@ -540,6 +647,196 @@ class TestFilters:
         assert phone.filter(b"<filter-set").status == 400
         assert phone.subscribe().status == 200
         assert b"mood" not in phone.told()[-1].documents[BOB]
+
+    def test_all_members_have_the_same_filter_understood_once(self, house: House) -> None:
+        phone = Phone(house, ALICE, CONTACTS_OF_ALICE)
+
+        def filters() -> list[object]:
+            (view,) = house.parts.lists._views.values()
+            return [member.view.filter for member in view._members.values()]  # type: ignore[union-attr]
+
+        phone.filter(FILTER.encode())
+        bobs, carols = filters()
+        assert bobs is carols is not None
+        phone.filter(FILTER.replace("bob", "carol").encode())
+        after, carols = filters()
+        assert after is carols is not bobs
+
+    def test_a_filter_for_a_domain_holds_for_each_member_of_it(self, house: House) -> None:
+        house.publish(CAROL, pidf("open", mood="sad"))
+        phone = Phone(house, ALICE, CONTACTS_OF_ALICE)
+        phone.filter(FILTER.replace('uri="sip:bob@sip.test"', 'domain="sip.test"').encode())
+        (first,) = phone.told()
+        assert [b"mood" in first.documents[uri] for uri in (BOB, CAROL)] == [False, False]
+
+    def test_two_filters_for_one_member_are_refused(self, house: House) -> None:
+        second = FILTER[FILTER.index("<filter id") : FILTER.index("</filter-set>")].replace('"1"', '"2"')
+        phone = Phone(house, ALICE, CONTACTS_OF_ALICE)
+        answer = phone.filter(FILTER.replace("</filter-set>", f"{second}</filter-set>").encode())
+        assert (answer.status, answer.reason) == (
+            488,
+            "Filter: sip:bob@sip.test has two filters, the second is 2",
+        )
+
+    @pytest.mark.parametrize("named", ["the list", "another name of the list", "pres"])
+    def test_a_filter_that_names_the_list_holds_for_each_member(self, house: House, named: str) -> None:
+        """RFC 4660 §4.1: as one that names nobody."""
+        house.parts.directory.load([user(ALICE, "sip:al@sip.test")])
+        uri = {
+            "the list": CONTACTS_OF_ALICE,
+            "another name of the list": "sip:al+contacts@sip.test",
+            "pres": "pres:alice+contacts@sip.test",
+        }[named]
+        house.publish(CAROL, pidf("open", mood="sad"))
+        phone = Phone(house, ALICE, CONTACTS_OF_ALICE)
+        assert phone.filter(filter_of(uri)).status == 200
+        (first,) = phone.told()
+        assert first.moods == set()
+
+    def test_a_filter_that_names_the_uri_of_a_list_in_the_subscribe_holds_for_each_member(
+        self, house: House
+    ) -> None:
+        phone = Phone(house, ALICE, "sip:rls@sip.test")
+        content_type, body = render_related(
+            (
+                BodyPart("application/resource-lists+xml", enclosed(BOB)),
+                BodyPart("application/simple-filter+xml", filter_of("sip:rls@sip.test")),
+            )
+        )
+        assert phone.subscribe(f"Content-Type: {content_type}", body=body).status == 200
+        (first,) = phone.told()
+        assert first.moods == set()
+
+    def test_a_filter_that_names_a_group_holds_for_those_in_it(self, house: House) -> None:
+        house.publish(CAROL, pidf("open", mood="sad"))
+        contacts(house, BOB, CAROL, work=(BOB,))
+        phone = Phone(house, ALICE, CONTACTS_OF_ALICE)
+        assert phone.filter(filter_of(WORK)).status == 200
+        (first,) = phone.told()
+        assert first.moods == {CAROL}
+        contacts(house, BOB, CAROL, work=(CAROL,))
+        assert phone.hears().moods == {BOB}
+        house.publish(CAROL, pidf("open", mood="happy"))
+        assert phone.hears().moods == set()
+
+    def test_a_filter_that_names_a_list_within_the_list_holds_for_those_in_it(self, house: House) -> None:
+        house.publish(CAROL, pidf("open", mood="sad"))
+        phone = Phone(house, ALICE, "sip:rls@sip.test")
+        contacts(house, work=(CAROL,))
+        content_type, body = render_related(
+            (
+                BodyPart("application/resource-lists+xml", enclosed(BOB, CONTACTS_OF_ALICE)),
+                BodyPart("application/simple-filter+xml", filter_of(CONTACTS_OF_ALICE)),
+            )
+        )
+        assert phone.subscribe(f"Content-Type: {content_type}", body=body).status == 200
+        (first,) = phone.told()
+        assert first.moods == {BOB}
+
+    @pytest.mark.parametrize(
+        "filters",
+        [
+            (f'uri="{CONTACTS_OF_ALICE}"', 'domain="sip.test"'),
+            (f'uri="{BOB}"', f'uri="{CONTACTS_OF_ALICE}"'),
+            (f'uri="{WORK}"', f'uri="{CONTACTS_OF_ALICE}"'),
+            ('domain="sip.test"', ""),
+            (f'uri="{BOB}"', 'domain="sip.test"'),
+        ],
+        ids=["list before domain", "resource before list", "inner before outer", "domain before none", "rfc"],
+    )
+    def test_the_nearest_filter_holds_alone(self, house: House, filters: tuple[str, str]) -> None:
+        """The first keeps the mood, the second takes it away."""
+        contacts(house, CAROL, work=(BOB,))
+        for order in (filters, filters[::-1]):
+            keeps = {
+                filters[0]: KEEPS_MOOD,
+                filters[1]: FILTER[FILTER.index("<what>") : FILTER.index("</filter>")],
+            }
+            body = "".join(
+                f'<filter id="{number}" {address}>{keeps[address]}</filter>'
+                for number, address in enumerate(order)
+            )
+            phone = Phone(house, ALICE, CONTACTS_OF_ALICE)
+            assert phone.filter(FILTERS.format(body).encode()).status == 200
+            (first,) = phone.told()
+            assert first.moods == {BOB}
+
+    def test_a_trigger_of_the_list_holds_for_each_member(self, house: House) -> None:
+        trigger = "<trigger><changed>/presence/tuple/status/basic</changed></trigger>"
+        tag = house.publish(ALICE, pidf("open"))
+        contacts(house, ALICE)
+        phone = Phone(house, ALICE, CONTACTS_OF_ALICE)
+        body = FILTERS.format(f'<filter id="1" uri="{CONTACTS_OF_ALICE}">{trigger}</filter>')
+        assert phone.filter(body.encode()).status == 200
+        phone.told()
+        tag = house.modify(tag, "application/pidf+xml", pidf("open", mood="sad"))
+        phone.hears_nothing()
+        house.modify(tag, "application/pidf+xml", pidf("closed", mood="sad"))
+        assert phone.hears().basic == {ALICE: "closed"}
+
+    def test_the_filter_of_a_list_comes_by_a_refresh_and_is_replaced_and_removed(self, house: House) -> None:
+        phone, first = subscribed(house)
+        assert first.moods == {BOB}
+        for filters, moods in (
+            (filter_of(CONTACTS_OF_ALICE), set()),
+            (filter_of(CONTACTS_OF_ALICE).replace(b"+contacts@", b"+contacts.none@"), {BOB}),
+            (filter_of(CONTACTS_OF_ALICE), set()),
+            (FILTERS.format('<filter id="1" enabled="false"/>').encode(), {BOB}),
+            (FILTERS.format('<filter id="1" enabled="true"/>').encode(), set()),
+            (FILTERS.format('<filter id="1" remove="true"/>').encode(), {BOB}),
+        ):
+            assert phone.filter(filters).status == 200
+            assert phone.told()[-1].moods == moods
+
+    def test_the_filter_of_a_list_outlives_a_restart(self, house: House) -> None:
+        phone = Phone(house, ALICE, CONTACTS_OF_ALICE)
+        phone.filter(filter_of(CONTACTS_OF_ALICE))
+        phone.told()
+        again = restarted(house, phone)
+        again.publish(BOB, pidf("closed", mood="sad"))
+        news = phone.told()
+        assert news
+        assert all(it.moods == set() for it in news)
+
+    @pytest.mark.parametrize("filtered", [BOB, "sip:bobby@sip.test"])
+    @pytest.mark.parametrize("listed", [BOB, "sip:bobby@sip.test"])
+    def test_a_member_and_the_filter_for_him_may_have_another_of_his_names(
+        self, house: House, listed: str, filtered: str
+    ) -> None:
+        house.parts.directory.load([user(BOB, "sip:bobby@sip.test")])
+        contacts(house, listed)
+        phone = Phone(house, ALICE, CONTACTS_OF_ALICE)
+        assert phone.filter(filter_of(filtered)).status == 200
+        (first,) = phone.told()
+        assert listed in first.documents
+        assert first.moods == set()
+
+    @pytest.mark.parametrize(
+        ("one", "other"),
+        [
+            (f'uri="{BOB}"', 'uri="sip:bobby@sip.test"'),
+            (f'uri="{CONTACTS_OF_ALICE}"', 'uri="sip:al+contacts@sip.test"'),
+            (f'uri="{CONTACTS_OF_ALICE}"', ""),
+        ],
+        ids=["an alias", "a list by an alias of its owner", "the list and what was subscribed to"],
+    )
+    @pytest.mark.parametrize("later", [False, True])
+    def test_two_filters_for_the_same_by_two_names_are_refused(
+        self, house: House, one: str, other: str, later: bool
+    ) -> None:
+        house.parts.directory.load([user(BOB, "sip:bobby@sip.test"), user(ALICE, "sip:al@sip.test")])
+        first, second = (
+            f'<filter id="{number}" {address}>{KEEPS_MOOD}</filter>'
+            for number, address in enumerate((one, other))
+        )
+        phone = Phone(house, ALICE, CONTACTS_OF_ALICE)
+        if later:
+            assert phone.filter(FILTERS.format(first).encode()).status == 200
+            answer = phone.filter(FILTERS.format(second).encode())
+        else:
+            answer = phone.filter(FILTERS.format(first + second).encode())
+        meant = BOB if "bob" in one else CONTACTS_OF_ALICE
+        assert (answer.status, answer.reason) == (488, f"Filter: {meant} has two filters, the second is 1")
 
     def test_what_is_no_filter_is_refused_though_nobody_is_in_the_list(self, house: House) -> None:
         contacts(house)
@@ -594,8 +891,10 @@ class TestRestart:
         house.parts.contacts.load([(ALICE, ())])
         restarted(house, phone)
         (last,) = phone.news()
-        assert (last.get("Subscription-State") or "").startswith("terminated")
-        assert last.get("Require") == "eventlist"
+        assert last.get("Subscription-State") == "terminated;reason=deactivated"
+        ended = told(last)
+        assert (ended.list.uri, ended.list.full, ended.list.resources) == (WORK, True, ())
+        assert ended.list.version > 0
 
 
 class TestSize:

@@ -383,3 +383,106 @@ def test_whatever_happens_the_subscriber_ends_with_what_is(steps):
         if uri in expected or state != "terminated noresource"
     }
     assert left == expected
+
+
+class TestRoom:
+    """No more than `room` bytes: the full state names all, documents without room follow (§4.5)."""
+
+    ROOM = 3000
+
+    @classmethod
+    def view(cls, *documents: bytes) -> tuple[ListView, list[str]]:
+        members = [f"sip:user{number}@example.com" for number in range(len(documents))]
+        view = view_of(*members)
+        view.room = cls.ROOM
+        for member, document in zip(members, documents, strict=True):
+            view.changed(member, ACTIVE, document)
+        return view, members
+
+    @classmethod
+    def all_of(cls, view: ListView) -> list[dict[str, object]]:
+        """The notifications until nothing is due, each delivered."""
+        found = []
+        while view.due:
+            notification = view.take()
+            assert notification is not None
+            assert len(notification.render()[1]) <= cls.ROOM
+            found.append(shown(notification))
+            view.delivered()
+        return found
+
+    def test_all_are_named_at_once_and_each_document_comes_once(self) -> None:
+        view, members = self.view(*(b"<%d>%b" % (number, b"x" * 500) for number in range(10)))
+        full, *rest = self.all_of(view)
+        assert (full["full"], list(full)[2:]) == (True, members)
+        assert len(rest) > 1
+        assert [it["full"] for it in rest] == [False] * len(rest)
+        assert [it["version"] for it in (full, *rest)] == list(range(len(rest) + 1))
+        came = [(uri, it[uri]) for it in (full, *rest) for uri in members if it.get(uri) is not None]
+        assert sorted(came) == [(uri, b"<%d>%b" % (number, b"x" * 500)) for number, uri in enumerate(members)]
+
+    def test_there_are_as_many_documents_as_there_is_room_for(self) -> None:
+        view, _ = self.view(*[b"x" * 500] * 10)
+        view.take()
+        view.delivered()
+        notification = view.take()
+        assert notification is not None
+        # One more would take 500 bytes and a head.
+        assert self.ROOM - 800 < len(notification.render()[1]) <= self.ROOM
+
+    def test_what_fits_is_told_in_one(self) -> None:
+        view, members = self.view(b"<a/>", b"<b/>")
+        (only,) = self.all_of(view)
+        assert only == {"version": 0, "full": True, members[0]: b"<a/>", members[1]: b"<b/>"}
+
+    def test_a_document_that_is_too_large_for_any_is_given_up(self) -> None:
+        view, members = self.view(b"x" * 4000, b"<b/>")
+        (only,) = self.all_of(view)
+        assert only == {
+            "version": 0,
+            "full": True,
+            members[0]: "terminated giveup",
+            members[1]: b"<b/>",
+        }
+
+    def test_after_a_failure_it_begins_again_with_all_names(self) -> None:
+        view, members = self.view(*[b"x" * 500] * 10)
+        view.take()
+        view.delivered()
+        view.take()
+        view.failed()
+        full, *_ = self.all_of(view)
+        assert (full["version"], full["full"], list(full)[2:]) == (2, True, members)
+
+    def test_who_went_meanwhile_is_told_of_too(self) -> None:
+        view, members = self.view(*[b"x" * 500] * 10)
+        view.take()
+        view.delivered()
+        view.replace(of(*members[:-1]))
+        rest = self.all_of(view)
+        assert [it[members[-1]] for it in rest if members[-1] in it] == ["terminated noresource"]
+
+    def test_who_changes_meanwhile_is_told_as_he_is_then(self) -> None:
+        view, members = self.view(*[b"x" * 500] * 10)
+        view.take()
+        view.delivered()
+        view.changed(members[-1], ACTIVE, b"<new/>")
+        rest = self.all_of(view)
+        assert [it[members[-1]] for it in rest if members[-1] in it] == [b"<new/>"]
+
+    @given(st.lists(st.integers(0, 4000), max_size=30), st.booleans())
+    @settings(max_examples=60, deadline=None)
+    def test_no_notification_is_larger_and_nobody_is_left_out(self, sizes: list[int], odd: bool) -> None:
+        names = [f"sip:{'&' * odd}{number}@example.com" for number in range(len(sizes))]
+        view = ListView(of(*(Member(it, it, "<>&" * odd) for it in names)), token="t", version=0)
+        view.room = 6000
+        for name, size in zip(names, sizes, strict=True):
+            view.changed(name, ACTIVE, b"x" * size)
+        told_of: set[str] = set()
+        while view.due:
+            notification = view.take()
+            assert notification is not None
+            assert len(notification.render()[1]) <= 6000
+            told_of |= {uri for uri, state in shown(notification).items() if state is not None}
+            view.delivered()
+        assert told_of == {*names, "version", "full"}

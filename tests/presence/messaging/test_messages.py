@@ -32,7 +32,7 @@ class Attempt:
 
     def answer(self, status: int, *headers: tuple[str, str]) -> None:
         """A phone answers."""
-        response = Response.to(self._seen(), status, to_tag="phone", headers=headers, body=b"body")
+        response = Response.answering(self._seen(), status, to_tag="phone", headers=headers, body=b"body")
         self.on_result(status, response)
 
     def silence(self) -> None:
@@ -40,7 +40,7 @@ class Attempt:
 
     def answer_late(self) -> None:
         assert self.on_late is not None
-        self.on_late(Response.to(self._seen(), 200, to_tag="phone"))
+        self.on_late(Response.answering(self._seen(), 200, to_tag="phone"))
 
     def _seen(self) -> Request:
         request = self.request.copy()

@@ -6,10 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from presence.directory import Change
 from presence.documents.dialog_info import DialogInfo, parse_dialog_info
+from presence.policy import cisco
+from presence.policy.stored import CISCO, POLICY_CHANGED, PolicyDocument
 from sip.message import Request
 from tests.presence.documents.formats import check
 from tests.presence.packages.watching import ALICE, BOB, Phone, Watching
+from tests.presence.watchers import rule, set_rules
+from tests.sip.usage.fakes import WALL
 
 TYPE = "application/dialog-info+xml"
 NAMESPACE = "urn:ietf:params:xml:ns:dialog-info"
@@ -96,6 +101,42 @@ def test_a_call_that_is_published_as_over_is_told_so_once(world: Watching, alice
     assert alice.heard() == []
 
 
+def test_a_call_that_is_published_as_over_is_no_news_for_who_comes_later(
+    world: Watching, alice: Phone
+) -> None:
+    tag = publish(world, call("1", "confirmed"), call("2", "early"))
+    publish(world, call("1", "terminated"), call("2", "confirmed"), tag=tag)
+    assert states(only(world.subscribe("dialog", ALICE, ALICE).heard())) == ["confirmed"]
+    alice.heard()
+    alice.ask(600)
+    document = only(alice.heard())
+    assert (document.full, states(document)) == (True, ["confirmed"])
+
+
+def test_who_was_away_when_a_call_ended_hears_that_it_is_not_there(world: Watching, alice: Phone) -> None:
+    tag = publish(world, call("1", "confirmed"))
+    alice.heard(500)
+    publish(world, call("1", "terminated"), tag=tag)
+    document = only(alice.heard())
+    assert (document.full, states(document)) == (True, [])
+
+
+@pytest.mark.parametrize("params", ["call-id=c-1", 'call-id="c-1";to-tag=r;from-tag=l'])
+def test_a_single_call_is_not_answered_with_all_of_them(world: Watching, params: str) -> None:
+    publish(world, call("1", "confirmed"), call("2", "confirmed"))
+    phone = world.subscribe(f"dialog;{params}", ALICE, BOB)
+    names = ", ".join(sorted(it.partition("=")[0] for it in params.split(";")))
+    assert (phone.answer.status, phone.answer.reason) == (489, f"dialog is not served with {names}")
+    assert "dialog" in (phone.answer.get("Allow-Events") or "")
+    assert phone.notifies() == []
+
+
+def test_parameters_that_change_nothing_of_the_state_are_no_obstacle(world: Watching) -> None:
+    publish(world, call("1", "confirmed"))
+    phone = world.subscribe("dialog;include-session-description;max-rate=1", ALICE, ALICE)
+    assert states(only(phone.heard())) == ["confirmed"]
+
+
 def test_the_calls_of_several_publishers_are_one_table(world: Watching, alice: Phone) -> None:
     tag = publish(world, call("1", "confirmed"))
     publish(world, call("1", "early"))
@@ -162,19 +203,18 @@ def test_whom_the_rules_of_presence_make_wait_gets_nothing_until_they_allow_it(w
     eve = world.subscribe("dialog", ALICE, STRANGER)
     (first,) = eve.heard()
     assert (first.get("Subscription-State"), first.body) == ("pending;expires=600", b"")
-    package = world.house.parts.notifier.packages["dialog"]
-    allowed = type(package._around)(  # type: ignore[attr-defined]
-        **{
-            name: getattr(package._around, name)  # type: ignore[attr-defined]
-            for name in type(package._around).__slots__  # type: ignore[attr-defined]
-        }
-        | {"may_watch": lambda watcher, aor: "active", "sees": lambda watcher, aor: True}
-    )
-    package._around = allowed  # type: ignore[attr-defined]
-    world.house.parts.notifier.reauthorize("presence", ALICE)
-    world.house.settle()
+    set_rules(world.house, rule("r", STRANGER, "allow"))
     document = only(eve.heard())
     assert (document.version, document.full, states(document)) == (0, True, ["confirmed"])
+
+
+def test_who_waits_and_is_told_nothing_is_told_it_once_by_its_entity_tag(world: Watching) -> None:
+    eve = world.subscribe("dialog", ALICE, STRANGER)
+    (first,) = eve.heard()
+    assert (first.body, bool(first.get("SIP-ETag"))) == (b"", True)
+    eve._more = f"Suppress-If-Match: {first.get('SIP-ETag')}"
+    assert eve.ask(600).status == 204
+    assert eve.heard() == []
 
 
 def test_who_is_blocked_politely_sees_no_call() -> None:
@@ -184,6 +224,49 @@ def test_who_is_blocked_politely_sees_no_call() -> None:
     (notify,) = eve.heard()
     assert notify.get("Subscription-State") == "active;expires=600"
     assert parse_dialog_info(notify.body).dialogs == ()
+
+
+PERSONS_ALONE = "<provide-persons><all-persons/></provide-persons><provide-all-attributes/>"
+SERVICES_ALONE = "<provide-services><all-services/></provide-services>"
+WORK_ALONE = "<provide-services><class>work</class></provide-services>"
+ONE_SCHEME = "<provide-services><service-uri-scheme>mailto</service-uri-scheme></provide-services>"
+
+
+@pytest.mark.parametrize(
+    ("provide", "told"),
+    [(PERSONS_ALONE, []), (SERVICES_ALONE, ["confirmed"]), (WORK_ALONE, []), (ONE_SCHEME, [])],
+)
+def test_calls_are_told_to_those_who_are_shown_all_services(
+    world: Watching, provide: str, told: list[str]
+) -> None:
+    set_rules(world.house, rule("some", BOB, "allow", provide))
+    publish(world, call("1", "confirmed"))
+    assert states(only(world.subscribe("dialog", ALICE, BOB).heard())) == told
+
+
+def reachability_only(world: Watching) -> None:
+    """A rule of Cisco's for bob, beside what there is."""
+    seen = cisco.render_cisco_rule(cisco.CiscoRule("some", "reachability-only", acl=(BOB,)))
+    document = PolicyDocument(ALICE, CISCO, "some", cisco.CONTENT_TYPE, seen)
+    world.house.parts.apply([Change(1, WALL, POLICY_CHANGED, ALICE, {}, current=(document,))])
+    world.house.settle()
+
+
+def test_who_sees_the_reachability_alone_hears_of_no_call(world: Watching) -> None:
+    reachability_only(world)
+    publish(world, call("1", "confirmed"))
+    bob = world.subscribe("dialog", ALICE, BOB)
+    assert states(only(bob.heard())) == []
+    publish(world, call("2", "early"))
+    assert bob.heard() == []
+
+
+def test_when_services_are_shown_no_more_the_calls_are_over_for_him(world: Watching) -> None:
+    publish(world, call("1", "confirmed"))
+    bob = world.subscribe("dialog", ALICE, BOB)
+    assert states(only(bob.heard())) == ["confirmed"]
+    reachability_only(world)
+    assert states(only(bob.heard())) == ["terminated"]
 
 
 def test_who_is_blocked_is_refused() -> None:
@@ -207,6 +290,11 @@ def test_what_is_no_dialog_information_is_refused(world: Watching, body: bytes, 
 def test_a_presence_document_is_not_accepted(world: Watching) -> None:
     answer = world.publish("dialog", ALICE, "application/pidf+xml", b"<presence/>")
     assert (answer.status, answer.get("Accept")) == (415, TYPE)
+
+
+def test_another_format_is_not_acceptable(world: Watching) -> None:
+    answer = world.subscribe("dialog", ALICE, ALICE, more="Accept: application/pidf+xml").answer
+    assert (answer.status, answer.get("Accept")) == (406, TYPE)
 
 
 def test_what_goes_out_is_valid(world: Watching, alice: Phone, shared: Path) -> None:

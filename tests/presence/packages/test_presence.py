@@ -12,10 +12,14 @@ from presence.composition import EVERYTHING, Component, Compose, Composed
 from presence.documents.pidf_reader import parse_pidf
 from presence.documents.xsd import date_time
 from presence.packages.presence import PresencePackage, PresenceSettings
+from presence.policy.model import EVERYTHING_ALLOWED
+from presence.policy.restriction import Restriction
+from presence.policy.view import ALLOW_ALL
+from presence.policy.view import View as PolicyView
 from sip.errors import BadRequest, EntityTooLarge, Forbidden, UnsupportedMediaType
 from sip.headers import MediaType
 from sip.timers import TimerWheel
-from sip.usage.notifier import Authorization, EventPackage
+from sip.usage.notifier import Authorization, Body, EventPackage
 from sip.usage.publication import Publication, PublicationPackage, What
 
 WALL = 1795320000.0
@@ -35,11 +39,16 @@ class View:
     watcher: str = BOB
     content_type: str = "application/pidf+xml"
     package: str = "presence"
+    accept: tuple[str, ...] = ()
 
 
 class Published:
     def __init__(self, parsed: object) -> None:
         self.id, self.source, self.published_at, self.parsed = "0001", "phone", 0.0, parsed
+        self.is_let_go = False
+
+    def let_go(self) -> None:
+        self.is_let_go = True
 
 
 class House:
@@ -73,7 +82,8 @@ class House:
         self.tell("remove")
 
     def tell(self, what: What) -> None:
-        self.package.changed(ALICE, cast(Publication, None), what)
+        (published,) = self.published.get(ALICE) or (None,)
+        self.package.changed(ALICE, cast(Publication, published), what)
 
     def seen(self, aor: str = ALICE) -> bytes:
         return self.package.document(View(aor), 0.0).data
@@ -107,6 +117,55 @@ def test_a_refresh_tells_nobody() -> None:
     house.publish(OPEN)
     house.tell("refresh")
     assert house.announced == [ALICE]
+
+
+def test_parts_are_kept_of_those_who_were_looked_at_last_and_documents_of_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("presence.packages.presence._MOST_RECENT", 2)
+    house = House()
+    house.publish(OPEN)
+    before = house.seen()
+    house.seen("sip:carol@example.com")
+    assert not house.published[ALICE][0].is_let_go
+    house.seen("sip:dave@example.com")
+    assert house.published[ALICE][0].is_let_go
+    assert house.seen() is before
+
+
+def test_a_refresh_by_another_phone_is_seen_even_when_parts_were_let_go(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("presence.packages.presence._MOST_RECENT", 1)
+    house = House(PresenceSettings(priorities={"desk": 1.0}))
+    house.publish(OPEN)
+    before = house.seen()
+    house.seen("sip:carol@example.com")
+    house.tell("refresh")
+    assert (house.announced, house.seen() is before) == ([ALICE], True)
+    house.published[ALICE].append(Published(house.package.parse(ALICE, PIDF, CLOSED)))
+    house.published[ALICE][1].id, house.published[ALICE][1].source = "0002", "desk"
+    house.seen("sip:dave@example.com")
+    house.package.changed(ALICE, cast(Publication, house.published[ALICE][1]), "refresh")
+    assert house.announced == [ALICE, ALICE]
+
+
+def test_nothing_is_made_ready_for_whom_nobody_asks_any_more() -> None:
+    house = House()
+    house.publish(OPEN)
+    house.seen()
+    house.publish(CLOSED, "modify")
+    house.publish(OPEN, "modify")
+    assert not house.package._memories
+    assert house.announced == [ALICE, ALICE, ALICE]
+
+
+def test_times_in_a_stored_document_do_not_wait() -> None:
+    package = House().package
+    assert package.may_wait(OPEN)
+    assert not package.may_wait(OPEN.replace(b"<tuple", b"<tuple until='2030-01-01T00:00:00Z'"))
+    assert not package.may_wait(b'<?xml version="1.0" encoding="UTF-7"?>' + OPEN)
+    assert not package.may_wait(OPEN.decode().encode("utf-16"))
 
 
 def test_the_same_document_published_again_tells_nobody_who_has_seen_it() -> None:
@@ -156,10 +215,51 @@ def test_a_registration_that_is_refreshed_tells_nobody_who_has_seen_it() -> None
 def test_a_registration_says_nothing_beside_a_publication() -> None:
     house = House()
     house.publish(CLOSED)
+    house.seen()
     house.registered.add(ALICE)
     house.package.registration_changed(ALICE)
     assert house.announced == [ALICE]
     assert b"open" not in house.seen()
+
+
+def without(*sources: str) -> PolicyView:
+    """A view from which these sources are hidden."""
+    return PolicyView.of(EVERYTHING_ALLOWED, Restriction(excluded=frozenset(sources)))
+
+
+def test_where_all_that_is_published_is_hidden_the_registration_shows() -> None:
+    house = House(view_of=lambda watcher, aor: without("phone") if watcher == BOB else ALLOW_ALL)
+    house.publish(CLOSED)
+    carol = View(watcher="sip:carol@example.com")
+    assert house.seen().count(b"<basic>closed</basic>") == 1
+    house.registered.add(ALICE)
+    house.package.registration_changed(ALICE)
+    assert house.announced == [ALICE, ALICE]
+    assert b"<basic>open</basic>" in (registered := house.seen())
+    assert b"open" not in house.package.document(carol, 0.0).data
+    house.remove()
+    assert house.seen() == registered, "of what is hidden nothing shows when it goes"
+
+
+def test_a_refresh_by_another_user_agent_is_another_source_for_all_who_watch() -> None:
+    house = House(view_of=lambda watcher, aor: without("cell"))
+    house.publish(OPEN)
+    assert b"open" in house.seen()
+    (published,) = house.published[ALICE]
+    published.source = "Cell/2"
+    house.tell("refresh")
+    assert house.announced == [ALICE, ALICE]
+    assert b"open" not in house.seen()
+    assert [it.source for it in house.package.known(ALICE)] == ["Cell"]
+
+
+def test_a_refresh_by_another_version_of_it_tells_nobody() -> None:
+    house = House()
+    house.publish(OPEN)
+    house.seen()
+    house.published[ALICE][0].source = "phone/5.1"
+    house.tell("refresh")
+    assert house.announced == [ALICE]
 
 
 def test_a_registration_says_nothing_by_setting() -> None:
@@ -173,7 +273,7 @@ def test_a_registration_says_nothing_by_setting() -> None:
 def test_the_neutral_document_tells_nothing() -> None:
     house = House()
     house.publish(OPEN)
-    assert b"<basic>closed</basic>" in house.package.neutral(View()).data
+    assert b"<basic>closed</basic>" in cast(Body, house.package.neutral(View())).data
 
 
 def test_everybody_may_watch_as_long_as_there_is_no_policy() -> None:
@@ -223,6 +323,7 @@ class Without:
     """A view of everything but one source."""
 
     source: str
+    feigns: bool = False
 
     def apply(self, components: Sequence[Component], now_wall: float, compose: Compose) -> Composed:
         return compose([component for component in components if component.source != self.source], now_wall)

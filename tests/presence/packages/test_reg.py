@@ -124,6 +124,35 @@ def test_one_that_is_not_refreshed_has_expired_and_the_last_ends_the_registratio
     assert state(only(alice.heard())) == "init"
 
 
+def test_the_registration_keeps_its_id_and_each_contact_has_its_own(world: Watching, alice: Phone) -> None:
+    documents = [only(alice.heard())]
+    for contact, expires in ((DESK, 600), (MOBILE, 600), ("<sip:alice@192.0.2.50;x=1>", 600), (DESK, 0)):
+        register(world, contact, expires)
+        documents.append(only(alice.heard()))
+    alice.ask(600)
+    documents.append(only(alice.heard()))
+    assert len({document.registrations[0].id for document in documents}) == 1
+    ids = {contact.uri: contact.id for document in documents for contact in contacts(document)}
+    assert len(ids) == len(set(ids.values())) == 3
+
+
+def test_the_end_of_the_registration_is_not_followed_by_its_new_beginning(
+    world: Watching, alice: Phone
+) -> None:
+    assert state(only(alice.heard())) == "init"
+    register(world, DESK)
+    assert state(only(alice.heard())) == "active"
+    register(world, DESK, 0)
+    assert state(only(alice.heard())) == "terminated"
+    world.house.after(60)
+    assert alice.heard() == []
+
+
+def test_another_format_is_not_acceptable(world: Watching) -> None:
+    answer = world.subscribe("reg", ALICE, ALICE, more="Accept: text/xml").answer
+    assert (answer.status, answer.get("Accept")) == (406, "application/reginfo+xml")
+
+
 def test_nobody_else_may_watch(world: Watching) -> None:
     answer = world.subscribe("reg", ALICE, BOB).answer
     assert (answer.status, answer.reason) == (403, "Only the user himself may watch this")

@@ -9,6 +9,7 @@ import pytest
 from presence.documents.watcherinfo import Watcher, WatcherInfo, parse_watcherinfo
 from presence.packages.waiting import WaitingList
 from sip.errors import Forbidden
+from sip.headers.grammar import TOKEN
 from sip.message import Request
 from sip.timers import TimerWheel
 from tests.presence.packages.watching import ALICE, BOB, CAROL, Watching
@@ -77,18 +78,14 @@ class TestWhoMaySee:
         assert answer.status == 489
         assert WINFO in (answer.get("Allow-Events") or "")
 
-    def test_a_filter_is_not_understood(self, world: Watching) -> None:
-        answer = world.subscribe(
-            WINFO, ALICE, ALICE, more="Content-Type: application/simple-filter+xml", body=b"<x/>"
-        ).answer
-        assert (answer.status, answer.reason) == (
-            415,
-            "application/simple-filter+xml is not understood here",
-        )
-
     def test_another_format_is_not_acceptable(self, world: Watching) -> None:
         answer = world.subscribe(WINFO, ALICE, ALICE, more="Accept: application/pidf+xml").answer
         assert (answer.status, answer.get("Accept")) == (406, "application/watcherinfo+xml")
+
+    def test_the_format_is_the_same_with_accept_and_without(self, world: Watching) -> None:
+        for more in ("", "Accept: application/x-watchers, application/watcherinfo+xml"):
+            (notify,) = world.subscribe(WINFO, ALICE, ALICE, more=more).heard()
+            assert notify.get("Content-Type") == "application/watcherinfo+xml"
 
 
 class TestDocuments:
@@ -178,6 +175,15 @@ class TestDocuments:
         bob = world.subscribe("presence", ALICE, BOB)
         (watcher,) = watchers(only(world.subscribe(WINFO, ALICE, ALICE).heard()))
         assert watcher.id != bob.answer.to.tag
+
+    def test_ids_are_tokens_and_each_subscription_has_its_own(self, world: Watching) -> None:
+        world.subscribe("presence", ALICE, STRANGER, expires=60).heard()
+        world.house.after(61)  # One who waits ...
+        for _ in range(2):  # ... and two phones of one watcher.
+            world.subscribe("presence", ALICE, BOB)
+        found = watchers(only(world.subscribe(WINFO, ALICE, ALICE).heard()))
+        assert len({watcher.id for watcher in found}) == 3
+        assert all(TOKEN.fullmatch(watcher.id) for watcher in found)
 
 
 class TestDecisions:

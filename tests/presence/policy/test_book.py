@@ -6,9 +6,11 @@ import pytest
 
 from presence.directory import Change, Credentials, User
 from presence.documents.xsd import epoch
+from presence.policy import book as book_module
 from presence.policy import cisco, ruleset
 from presence.policy.book import PolicyBook
 from presence.policy.documents import compile_document
+from presence.policy.model import Rule
 from presence.policy.stored import CISCO, POLICY_CHANGED, RULES, PolicyDocument
 from sip.errors import BadRequest
 from tests.presence.policy.documents import handling, one, rule
@@ -54,6 +56,23 @@ def test_what_was_loaded_is_there_and_of_others_there_is_nothing(book: PolicyBoo
     assert book.documents_of(ALICE) == (document(ALLOW_BOB),)
     assert book.rules_of(BOB) == book.documents_of(BOB) == ()
     assert (len(book), list(book.owners())) == (1, [ALICE])
+
+
+def test_many_changes_of_an_owner_that_are_read_at_once_are_one(
+    book: PolicyBook, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled: list[str] = []
+    compile_safely = book_module.compile_safely
+
+    def counted(one: PolicyDocument) -> tuple[tuple[Rule, ...], str | None]:
+        compiled.append(one.name)
+        return compile_safely(one)
+
+    monkeypatch.setattr(book_module, "compile_safely", counted)
+    now = [document(BLOCK_BOB, f"d{number}") for number in range(5)]
+    book.apply([changed(*now) for _ in now])
+    assert compiled == [f"d{number}" for number in range(5)], "each once, and not once for each change"
+    assert told == [ALICE]
 
 
 def test_rules_of_all_sources_and_documents_apply_together(book: PolicyBook) -> None:

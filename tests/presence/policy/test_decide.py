@@ -15,6 +15,7 @@ from tests.presence.policy.documents import RFC_5025_6, handling, one, rule
 from tests.presence.policy.documents import ruleset as document
 
 ALICE, BOB, CAROL = "sip:alice@example.com", "sip:bob@example.com", "sip:carol@example.com"
+NIGHT = epoch("2026-01-01T22:00:00Z") or 0.0
 NOON = epoch("2026-01-01T12:00:00Z") or 0.0
 DAY = (
     "<cr:validity><cr:from>2026-01-01T08:00:00Z</cr:from><cr:until>2026-01-01T18:00:00Z</cr:until>"
@@ -114,7 +115,9 @@ def test_who_is_named_by_a_rule_that_does_not_match_now_is_not_left_to_the_defau
     at_night = NOON + 12 * 3600
     found = decided(rule("a", conditions=conditions, actions=handling("allow")), now=at_night)
     assert (found.handling, found.view) == ("block", BLANK)
-    assert found.verdicts[-1] == Verdict("default", False, "rules/a names bob@example.com")
+    assert found.verdicts[-1] == Verdict(
+        "default", False, "rules/a names bob@example.com, and no rule matches: block"
+    )
 
 
 def test_an_exception_is_not_named_by_the_rule_that_excepts_it() -> None:
@@ -227,6 +230,27 @@ def test_a_restriction_stays_where_a_rule_of_another_source_grants_everything() 
         cisco_rule("friends", BOB, visibility="reachability-only"),
     )
     assert found.view.restriction.reachability_only
+
+
+@pytest.mark.parametrize("value", ["block", "confirm", "polite-block"])
+def test_an_acl_lets_nobody_in_whom_a_rule_of_another_source_keeps_out(value: Handling) -> None:
+    found = decided(rule("a", conditions=one(BOB), actions=handling(value)), cisco_rule("friends", BOB))
+    assert found.handling == value
+
+
+def test_an_acl_shows_no_more_than_a_rule_of_another_source_does() -> None:
+    services = "<provide-services><all-services/></provide-services>"
+    some = rule("a", conditions=one(BOB), actions=handling("allow"), transformations=services)
+    found = decided(some, cisco_rule("friends", BOB, excluded=("Cell Phone",)))
+    assert found.view.permissions == decided(some).view.permissions != ALLOW_ALL.permissions
+    assert found.view.restriction.excluded == {"cell phone"}
+
+
+def test_a_rule_of_another_source_that_does_not_match_leaves_the_acl_as_it_is() -> None:
+    others = rule("a", conditions=one(CAROL), actions=handling("block"))
+    by_day = rule("b", conditions=one(BOB) + DAY, actions=handling("block"))
+    found = decided(others, by_day, cisco_rule("friends", BOB), now=NIGHT, default="block")
+    assert (found.handling, found.view) == ("allow", ALLOW_ALL)
 
 
 # -- equal outcomes ---------------------------------------------------------------------------------------

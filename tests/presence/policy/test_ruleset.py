@@ -26,6 +26,8 @@ from tests.presence.policy import documents
 from tests.presence.policy.documents import handling, one, rule, ruleset
 
 FROM = "<cr:from>2026-01-01T00:00:00Z</cr:from>"
+UNKNOWN = '<provide-unknown-attribute name="{}" ns="{}">true</provide-unknown-attribute>'
+BOTH = 'id="sip:bob@a.example" domain="b.example"'
 CHRISTMAS = "2003-12-24T17:15:00+01:00"
 
 
@@ -152,6 +154,12 @@ def test_a_sphere_is_one_of_its_tokens_whatever_their_case(
     assert matching(documents.RFC_4745_7_3, watcher, sphere=sphere) == ids
 
 
+@pytest.mark.parametrize("sphere", ["work", "HOME"])
+def test_the_tokens_of_a_rule_may_be_in_any_case_too(sphere: str) -> None:
+    document = ruleset(rule("a", conditions='<cr:sphere value="Work Home"/>'))
+    assert matching(document, "sip:x@a.example", sphere=sphere) == ["a"]
+
+
 @pytest.mark.parametrize(
     ("now", "finding"),
     [
@@ -231,6 +239,14 @@ def test_identities_are_compared_in_their_canonical_form(written: str, watcher: 
 def test_domains_are_compared_as_toascii_makes_them(written: str, watcher: str) -> None:
     identity = f'<cr:identity><cr:many domain="{written}"/></cr:identity>'
     assert matching(ruleset(rule("a", conditions=identity)), watcher) == ["a"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_rule_set_is_read_in_utf_8_and_utf_16(encoding: str) -> None:
+    identity = '<cr:identity><cr:many domain="bücher.example"/></cr:identity>'
+    text = ruleset(rule("a", conditions=identity)).decode().partition("?>")[2]
+    document = f'<?xml version="1.0" encoding="{encoding}"?>{text}'.encode(encoding)
+    assert matching(document, "sip:x@xn--bcher-kva.example") == ["a"]
 
 
 def test_several_periods_are_several_chances() -> None:
@@ -369,6 +385,28 @@ def test_a_permission_of_another_namespace_grants_nothing() -> None:
         (
             ruleset(rule("a", transformations='<provide-unknown-attribute name="x"/>')),
             "presence rules: provide-unknown-attribute: needs name and ns, line 4",
+        ),
+        (
+            ruleset(rule("a", transformations=UNKNOWN.format("x:foo", "urn:x"))),
+            "presence rules: provide-unknown-attribute: name 'x:foo' must stand without a prefix, line 4",
+        ),
+        (
+            ruleset(rule("a", transformations=UNKNOWN.format("foo", "not a namespace"))),
+            "presence rules: provide-unknown-attribute: ns 'not a namespace' is not a URI, line 4",
+        ),
+        (
+            ruleset(rule("a", transformations=UNKNOWN.format("foo", ""))),
+            "presence rules: provide-unknown-attribute: ns '' is not a URI, line 4",
+        ),
+        (
+            ruleset(rule("a", conditions=f"<cr:identity><cr:one {BOTH}/></cr:identity>")),
+            "presence rules: one: has a domain beside the id, line 4",
+        ),
+        (
+            ruleset(
+                rule("a", conditions=f"<cr:identity><cr:many><cr:except {BOTH}/></cr:many></cr:identity>")
+            ),
+            "presence rules: except: has a domain beside the id, line 4",
         ),
     ],
 )  # fmt: skip

@@ -9,10 +9,20 @@ import pytest
 from lxml import etree
 
 from presence.composition import Component, Composed, CompositionSettings, compose, render
+from presence.composition.devices import device_name
+from presence.composition.persons import PERSON_ID
 from presence.documents.pidf_reader import parse_pidf
 from presence.documents.xsd import epoch
 from presence.policy.cisco import CiscoRule, compile_rule
-from presence.policy.model import ATTRIBUTES, EVERYTHING, EVERYTHING_ALLOWED, Permissions, Rule, Selection
+from presence.policy.model import (
+    ATTRIBUTES,
+    EVERYTHING,
+    EVERYTHING_ALLOWED,
+    MemberKind,
+    Permissions,
+    Rule,
+    Selection,
+)
 from presence.policy.parts import activities_part
 from presence.policy.reachability import EpasStatus, Not, Reachability, When
 from presence.policy.restriction import UNRESTRICTED, Restriction
@@ -20,7 +30,7 @@ from presence.policy.ruleset import parse_ruleset
 from presence.policy.sphere import sphere_of
 from presence.policy.view import ALLOW_ALL, BLANK, View
 from tests.presence.policy.documents import RFC_5025_6, handling, rule, ruleset
-from tests.presence.schemas import check
+from tests.presence.schemas import as_published, check
 
 AOR = "sip:alice@example.com"
 NOW = epoch("2026-01-01T12:00:00Z") or 0.0
@@ -98,7 +108,8 @@ class Seen:
     """The document that a view leaves, checked against the schemas."""
 
     def __init__(self, shared: Path, view: View, *components: Component) -> None:
-        self.root = check(shared, document(view, *components))
+        check(shared, document(view, *components))
+        self.root = etree.fromstring(as_published(document(view, *components)))
 
     def __call__(self, path: str) -> list[str]:
         """Texts of attributes, or of elements with all that is within."""
@@ -114,6 +125,7 @@ class Seen:
         ]
 
 
+PC = device_name("urn:device:1")
 EVERY_ELEMENT = Permissions("allow", EVERYTHING, EVERYTHING, EVERYTHING)
 
 
@@ -175,17 +187,17 @@ def test_what_is_granted_without_elements_is_nothing(shared: Path) -> None:
             Selection(False, frozenset({("class", "biz"), ("service-uri-scheme", "mailto")})),
             ["sip", "mail"],
         ),
-        ("persons", EVERYTHING, ["alice"]),
+        ("persons", EVERYTHING, [PERSON_ID]),
         ("persons", Selection(), []),
-        ("persons", Selection(False, frozenset({("class", "biz")})), ["alice"]),
+        ("persons", Selection(False, frozenset({("class", "biz")})), [PERSON_ID]),
         ("persons", Selection(False, frozenset({("class", "home")})), []),
-        ("persons", Selection(False, frozenset({("occurrence-id", "alice")})), ["alice"]),
-        ("devices", EVERYTHING, ["pc"]),
+        ("persons", Selection(False, frozenset({("occurrence-id", "alice")})), [PERSON_ID]),
+        ("devices", EVERYTHING, [PC]),
         ("devices", Selection(), []),
-        ("devices", Selection(False, frozenset({("class", "biz")})), ["pc"]),
-        ("devices", Selection(False, frozenset({("deviceID", "URN:Device:1")})), ["pc"]),
+        ("devices", Selection(False, frozenset({("class", "biz")})), [PC]),
+        ("devices", Selection(False, frozenset({("deviceID", "URN:Device:1")})), [PC]),
         ("devices", Selection(False, frozenset({("deviceID", "urn:device:2")})), []),
-        ("devices", Selection(False, frozenset({("occurrence-id", "pc")})), ["pc"]),
+        ("devices", Selection(False, frozenset({("occurrence-id", "pc")})), [PC]),
     ],
 )
 def test_elements_are_seen_all_or_by_what_identifies_them(
@@ -194,6 +206,83 @@ def test_elements_are_seen_all_or_by_what_identifies_them(
     view = View.of(Permissions("allow", **{kind: selection}))
     seen = Seen(shared, view, component(FULL))
     assert seen("/p:presence/*/@id") == ids
+
+
+PRIVATE = component(
+    '<tuple id="t"><status><basic>open</basic></status><contact>sip:private@example.com</contact></tuple>'
+    '<dm:person id="me"><rpid:mood><rpid:sad/></rpid:mood><rpid:class>private</rpid:class></dm:person>'
+    '<dm:device id="pc"><rpid:user-input last-input="2030-01-01T00:00:00Z">active</rpid:user-input>'
+    "<rpid:class>private</rpid:class><dm:deviceID>urn:device:1</dm:deviceID></dm:device>",
+    "home",
+)
+WORK = component(
+    '<tuple id="t"><status><basic>closed</basic></status><contact>sip:work@example.com</contact></tuple>'
+    '<dm:person id="worker"><rpid:activities><rpid:busy/></rpid:activities><rpid:class>work</rpid:class>'
+    '</dm:person><dm:device id="desk"><rpid:class>work</rpid:class><dm:deviceID>urn:device:1</dm:deviceID>'
+    "</dm:device>",
+    "office",
+    NOW + 1,
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "selection", "names"),
+    [
+        ("persons", ("class", "work"), ["activities", "class"]),
+        ("persons", ("class", "private"), ["class", "mood"]),
+        ("persons", ("class", "neither"), []),
+        ("persons", ("occurrence-id", "worker"), ["activities", "class"]),
+        ("persons", ("occurrence-id", "me"), ["class", "mood"]),
+        ("devices", ("class", "work"), ["class", "deviceID"]),
+        ("devices", ("class", "private"), ["class", "deviceID", "user-input"]),
+        ("devices", ("occurrence-id", "desk"), ["class", "deviceID"]),
+        ("devices", ("deviceID", "urn:device:1"), ["class", "deviceID", "user-input"]),
+    ],
+)
+def test_of_many_sources_only_what_is_chosen_makes_the_person_and_the_device(
+    shared: Path, kind: str, selection: tuple[MemberKind, str], names: list[str]
+) -> None:
+    wanted = {kind: Selection(False, frozenset({selection}))}
+    view = View.of(Permissions("allow", all_attributes=True, **wanted))  # type: ignore[arg-type]
+    seen = Seen(shared, view, PRIVATE, WORK)
+    assert sorted(seen.names("/p:presence/*")) == names
+
+
+def test_of_persons_in_one_document_only_the_chosen_is_seen(shared: Path) -> None:
+    both = component(
+        '<dm:person id="a"><rpid:mood><rpid:sad/></rpid:mood><rpid:class>private</rpid:class></dm:person>'
+        '<dm:person id="b"><rpid:activities><rpid:busy/></rpid:activities><rpid:class>work</rpid:class>'
+        "</dm:person>"
+    )
+    for value, names in (("work", ["activities", "class"]), ("private", ["class", "mood"])):
+        wanted = Selection(False, frozenset({("class", value)}))
+        seen = Seen(shared, View.of(Permissions("allow", persons=wanted, all_attributes=True)), both)
+        assert sorted(seen.names("//dm:person")) == names
+
+
+def test_services_of_equal_ids_are_chosen_by_the_id_that_was_published(shared: Path) -> None:
+    wanted = Selection(False, frozenset({("occurrence-id", "t")}))
+    view = View.of(Permissions("allow", services=wanted, all_attributes=True))
+    assert sorted(Seen(shared, view, PRIVATE, WORK)("//p:contact")) == [
+        "sip:private@example.com",
+        "sip:work@example.com",
+    ]
+
+
+def test_the_reachability_is_that_of_what_is_chosen(shared: Path) -> None:
+    """Somebody who is told of the open service only does not hear that the other source says unavailable."""
+    wanted = Selection(False, frozenset({("service-uri", "sip:private@example.com")}))
+    gone = component(
+        '<dm:person id="p"><rpid:class>work</rpid:class>'
+        "<rpid:activities><ce:unavailable/></rpid:activities></dm:person>",
+        "office",
+        NOW + 1,
+    )
+    chosen = Selection(False, frozenset({("class", "private")}))
+    view = View.of(
+        Permissions("allow", services=wanted, persons=chosen, all_attributes=True), Restriction(True)
+    )
+    assert Seen(shared, view, PRIVATE, gone)("//p:basic") == ["open"]
 
 
 # -- which of their children, §3.3.2 ----------------------------------------------------------------------
@@ -314,7 +403,7 @@ def test_a_view_applied_to_its_own_outcome_changes_nothing(shared: Path) -> None
     for view in (of_rule(example), granting("note", "mood"), BLANK, ALLOW_ALL, View.of(EVERY_ELEMENT)):
         once = document(view, component(FULL))
         again = Component("phone", "phone", 0.0, NOW, parse_pidf(once))
-        assert document(view, again) == once
+        assert as_published(document(view, again)) == as_published(once)
 
 
 # -- Cisco: hidden sources --------------------------------------------------------------------------------
@@ -508,6 +597,21 @@ def person(sphere: str) -> Component:
 )
 def test_the_sphere_is_what_all_who_name_one_agree_on(spheres: list[str], value: str | None) -> None:
     assert sphere_of([person(it) for it in spheres], NOW) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [(" Work ", "work"), ("unknown", "unknown"), (" bowling\n league ", "bowling league"), ("", None)],
+)
+def test_a_sphere_that_is_written_as_text_is_one_all_the_same(
+    shared: Path, text: str, value: str | None
+) -> None:
+    """As the example of RFC 4480 §5 has it."""
+    said = component(f'<dm:person id="p"><rpid:sphere>{text}</rpid:sphere></dm:person>')
+    assert sphere_of([said], NOW) == value
+    seen = Seen(shared, ALLOW_ALL, said)
+    words = [value] if value == "bowling league" else [""] * (value is not None)
+    assert seen("//rpid:sphere/*") == words
 
 
 def test_equal_views_are_one_key_for_one_document() -> None:

@@ -15,6 +15,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import insert, text
 
+from presence.storage import provisioning_models  # noqa: F401  the rest of the tables
 from presence.storage.database import Database, load, open_database
 from presence.storage.engine import normalise
 from presence.storage.errors import (
@@ -41,11 +42,12 @@ CONTRACT = {
         (
             "package event_id aor watcher call_id local_tag remote_tag local_uri remote_uri remote_target "
             "routes local_cseq remote_cseq accept expires_at flow state reason user_agent filter_type filter "
-            "created_at version"
+            "created_at version rates condition is_list secure"
         ),
     ),
     "message": ("id", "recipient sender received_at expires_at headers body"),
     "waiting": ("package aor watcher", "id display since expires"),
+    "change_position": ("subscription", "position"),
 }
 
 

@@ -110,7 +110,7 @@ async def test_all_four_kinds_are_stored_changed_and_deleted(
         "subscription",
         ("s1",),
         ("presence", None, "sip:a@x", "sip:b@x", "c", "lt", "rt", "lu", "ru", "target", "", 7, 2**31, "a/b",
-         2e9, "udp|1", "active", "", "ua", None, None, 1e9, 3),
+         2e9, "udp|1", "active", "", "ua", None, None, 1e9, 3, ";max-rate=0.1", "*", 1, 0),
     )  # fmt: skip
     for record in (publication(1), binding("sip:a@x", "sip:a@1"), message(1), subscription):
         await written(journal, record)

@@ -116,7 +116,7 @@ def test_an_answer_to_every_request_can_be_made() -> None:
     for file in SIP:
         request = parse(file.read_bytes())
         if isinstance(request, Request):
-            answer = Response.to(request, 200, to_tag="here")
+            answer = Response.answering(request, 200, to_tag="here")
             check_response(answer)
             assert answer.to.tag == request.to.tag or answer.to.tag == "here"
 

@@ -106,7 +106,7 @@ def test_a_length_that_cannot_be_trusted_ends_the_stream(data: bytes, reason: st
         framer.feed(data)
     assert refused.value.reason == reason
     assert refused.value.partial is not None
-    assert Response.to(refused.value.partial, 400, reason).get("Call-ID") == "c1"
+    assert Response.answering(refused.value.partial, 400, reason).get("Call-ID") == "c1"
     with pytest.raises(FramingError):
         framer.feed(message())
 

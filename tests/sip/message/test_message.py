@@ -183,11 +183,11 @@ def test_a_copy_is_independent(publish: Request) -> None:
     twin = publish.copy()
     twin.add("Via", "SIP/2.0/UDP y")
     twin.set("Expires", "1")
-    twin.uri = parse_uri("sip:bob@example.com")
+    twin.retarget(parse_uri("sip:bob@example.com"))
     twin.body = b""
     assert publish == parse(PUBLISH)
     assert twin != publish
-    assert Response.to(publish, 200).copy() == Response.to(publish, 200)
+    assert Response.answering(publish, 200).copy() == Response.answering(publish, 200)
 
 
 @pytest.mark.parametrize("value", ["a\r\nEvil: x", "a\nb", "a\rb", "a\0b", "lone \ud800 surrogate"])
@@ -199,7 +199,7 @@ def test_no_value_can_smuggle_a_header_field(publish: Request, value: str) -> No
         with pytest.raises(ValueError, match="token"):
             change("Sub:ject\r\n", "x")
     with pytest.raises(ValueError, match=r"CR, LF or NUL|surrogates"):
-        Response.to(publish, 200, headers=[("Subject", value)])
+        Response.answering(publish, 200, headers=[("Subject", value)])
     assert publish.render() == before
 
 
@@ -218,7 +218,7 @@ def test_a_method_is_a_token() -> None:
 
 
 def test_an_answer_copies_what_section_8_2_6_says(publish: Request) -> None:
-    answer = Response.to(publish, 200, to_tag="t1", headers=[("SIP-ETag", "e1")], body=b"x")
+    answer = Response.answering(publish, 200, to_tag="t1", headers=[("SIP-ETag", "e1")], body=b"x")
     assert answer.render() == (
         b"SIP/2.0 200 OK\r\n"
         b"Via: SIP/2.0/UDP 192.0.2.1:5062;branch=z9hG4bK1, SIP/2.0/TCP b.example.com;branch=z9hG4bK2\r\n"
@@ -236,25 +236,25 @@ def test_an_answer_copies_what_section_8_2_6_says(publish: Request) -> None:
 
 
 def test_trying_has_the_timestamp_and_no_new_tag(publish: Request) -> None:
-    answer = Response.to(publish, 100, to_tag="t1")
+    answer = Response.answering(publish, 100, to_tag="t1")
     assert answer.get("Timestamp") == "54"
     assert answer.to.tag is None
-    assert "Timestamp" not in Response.to(publish, 200)
+    assert "Timestamp" not in Response.answering(publish, 200)
 
 
 def test_a_tag_that_is_there_stays(publish: Request) -> None:
     publish.set("To", "sip:alice@example.com;tag=theirs")
-    assert Response.to(publish, 200, to_tag="ours").to.tag == "theirs"
+    assert Response.answering(publish, 200, to_tag="ours").to.tag == "theirs"
 
 
 def test_a_tag_is_added_to_an_address_without_brackets(publish: Request) -> None:
     publish.set("To", "sip:alice@example.com")
-    assert Response.to(publish, 200, to_tag="ours").to.tag == "ours"
+    assert Response.answering(publish, 200, to_tag="ours").to.tag == "ours"
 
 
 def test_a_malformed_to_goes_back_as_it_came(publish: Request) -> None:
     publish.set("To", '"Alice <sip:alice@example.com>')
-    assert Response.to(publish, 400, to_tag="ours").get("To") == '"Alice <sip:alice@example.com>'
+    assert Response.answering(publish, 400, to_tag="ours").get("To") == '"Alice <sip:alice@example.com>'
 
 
 def test_a_reason_phrase_cannot_break_the_status_line() -> None:
@@ -332,7 +332,7 @@ def test_a_fault_is_named_and_what_can_be_answered_is_kept(old: bytes, new: byte
         parse(PUBLISH.replace(old, new, 1))
     assert (refused.value.status, refused.value.reason) == (400, reason)
     assert refused.value.partial is not None
-    answer = Response.to(refused.value.partial, 400, reason, to_tag="t")
+    answer = Response.answering(refused.value.partial, 400, reason, to_tag="t")
     check_response(answer)
     assert answer.get("Call-ID") == "c1@192.0.2.1"
 

@@ -136,7 +136,7 @@ def read_everything(message: Request | Response) -> None:
         lambda m: check_request(m) if isinstance(m, Request) else None,
         lambda m: check_response(m) if isinstance(m, Response) else None,
         lambda m: m.uri.aor if isinstance(m, Request) else None,
-        lambda m: Response.to(m, 400, to_tag="t").render() if isinstance(m, Request) else None,
+        lambda m: Response.answering(m, 400, to_tag="t").render() if isinstance(m, Request) else None,
         lambda m: m.copy().render(),
     ]
     for touch in touches:

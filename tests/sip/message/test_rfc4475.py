@@ -154,7 +154,7 @@ def test_a_refusal_names_the_fault_and_can_be_sent(case: Case, raw: Callable[[st
     _, _, error, message = outcome(raw(case.name))
     assert error is not None
     assert isinstance(message, Request)
-    answer = parse(Response.to(message, error.status, error.reason, to_tag="t1").render())
+    answer = parse(Response.answering(message, error.status, error.reason, to_tag="t1").render())
     assert isinstance(answer, Response)
     assert answer.status == int(case.outcome)
     assert answer.reason not in {"", "Bad Request"}

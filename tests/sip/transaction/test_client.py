@@ -56,7 +56,7 @@ class Client:
         self.layer.client(request, "z9hG4bKours", self.flow, self.user)
 
     def receive(self, status: int, branch: str = "z9hG4bKours") -> bool:
-        response = parse(Response.to(self.request, status, to_tag="them").render())
+        response = parse(Response.answering(self.request, status, to_tag="them").render())
         assert isinstance(response, Response)
         if branch != "z9hG4bKours":
             response.set("Via", f"SIP/2.0/UDP 192.0.2.1:5060;branch={branch}")

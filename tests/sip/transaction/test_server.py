@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sip.headers import Via
 from sip.message import Request, Response, parse
 from sip.stats import Stats
 from sip.timers import TimerWheel
@@ -37,7 +38,7 @@ class Core:
     def on_ack(self, request: Request, flow: Flow) -> None:
         self.acks.append(request)
 
-    def on_undeliverable(self, request: Request, answer: bytes) -> None:
+    def on_undeliverable(self, via: Via, answer: bytes) -> None:
         self.undelivered.append(answer)
 
 
@@ -50,15 +51,17 @@ class Server:
         self.stats = Stats()
         self.layer = TransactionLayer(self.core, self.timers, self.stats)
         self.flow = FakeFlow(transport)
+        self.request: Request
 
     def receive(self, text: str) -> None:
         request = parse(wire(text))
         assert isinstance(request, Request)
+        self.request = request
         self.layer.receive_request(request, request.via, self.flow, self.flow)
 
     def answer(self, status: int) -> None:
         transaction = self.core.requests[-1]
-        transaction.respond(Response.to(transaction.request, status, to_tag="us"))
+        transaction.respond(Response.answering(self.request, status, to_tag="us"))
 
     def after(self, seconds: float) -> None:
         self.timers.advance(self.timers.now + seconds)

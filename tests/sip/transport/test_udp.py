@@ -10,8 +10,9 @@ import pytest
 from pytest_twisted import ensureDeferred
 from twisted.internet import reactor
 
-from sip.errors import TransportError
+from sip.errors import DatagramTooLarge, TransportError
 from sip.transport import Destination, ListenSpec, TransportSettings
+from sip.transport.spec import host_port
 from sip.transport.udp import READ_BATCH, UdpListener
 
 from .conftest import Maker, options, until, within
@@ -108,6 +109,21 @@ async def test_more_datagrams_than_one_wake_up_takes_all_arrive_in_order(party: 
             phone.sendto(b"message %d" % number, ("127.0.0.1", port))
         got = [(await server.next())[0] for _ in range(3 * READ_BATCH)]
     assert got == [b"message %d" % number for number in range(3 * READ_BATCH)]
+
+
+@pytest.mark.parametrize(("host", "most"), [("127.0.0.1", 65507), ("::1", 65527)])
+@ensureDeferred
+async def test_the_largest_datagram_arrives_and_a_larger_one_is_refused(
+    party: Maker, host: str, most: int
+) -> None:
+    server, client = party(), party()
+    port = await server.listen(f"udp:{host_port(host, 0)}")
+    await client.listen(f"udp:{host_port(host, 0)}")
+    flow = await client.hub.connect(Destination("UDP", host, port))
+    with pytest.raises(DatagramTooLarge, match=f"{most + 1} bytes do not fit a datagram"):
+        flow.send(b"x" * (most + 1))
+    flow.send(b"x" * most)
+    assert len((await server.next())[0]) == most
 
 
 @ensureDeferred
@@ -242,6 +258,17 @@ def test_a_full_socket_keeps_a_bounded_queue_and_counts_what_it_drops(
     listener.doWrite()
     assert sock.sent == [b"0", b"1", b"2", b"5"]
     assert watching.writers == set()
+
+
+def test_what_no_datagram_holds_does_not_wait_for_room(
+    full: tuple[UdpListener, FullSocket, WatchingReactor],
+) -> None:
+    listener, _, _ = full
+    flow = listener.flow_to("127.0.0.1", 5060)
+    flow.send(b"first")
+    with pytest.raises(DatagramTooLarge):
+        flow.send(b"x" * 65508)
+    assert len(listener._waiting) == 1
 
 
 def test_a_closed_listener_refuses_to_send(full: tuple[UdpListener, FullSocket, WatchingReactor]) -> None:

@@ -120,11 +120,13 @@ class FakeServerRequest:
         to_tag: str | None = None,
     ) -> None:
         self.replies.append(
-            Response.to(self.request, status, reason, to_tag=to_tag or "our-tag", headers=headers, body=body)
+            Response.answering(
+                self.request, status, reason, to_tag=to_tag or "our-tag", headers=headers, body=body
+            )
         )
 
     def reject(self, error: SipError) -> None:
-        self.reply(error.status, error.reason, error.headers)
+        self.reply(error.status, error.reason, error.headers, error.body)
 
 
 class Handler:

@@ -119,7 +119,7 @@ class Sent:
     ) -> None:
         """The peer answers."""
         self.user.on_response(
-            Response.to(self.request, status, reason, to_tag=tag, headers=headers, body=body)
+            Response.answering(self.request, status, reason, to_tag=tag, headers=headers, body=body)
         )
 
     def fail(self, status: int) -> None:

@@ -637,6 +637,31 @@ class TestConditions:
         house.after(599)
         assert len(house.notifier) == 1
 
+    def test_a_refresh_that_is_204_extends_the_subscription(self, house: House) -> None:
+        first = subscribed(house)
+        house.after(500)
+        assert (
+            house.ask(again(house, cseq=11, more=f"Suppress-If-Match: {first.get('SIP-ETag')}\n")).status
+            == 204
+        )
+        house.after(500)
+        assert (len(house.notifier), len(house.notifies())) == (1, 1)
+
+    def test_who_has_the_state_and_is_told_of_the_end_gets_no_body_and_the_same_tag(
+        self, house: House
+    ) -> None:
+        tag = subscribed(house).get("SIP-ETag")
+        assert house.ask(again(house, cseq=11, more=f"Suppress-If-Match: {tag}\n")).status == 204
+        house.after(601)
+        last = house.notifies()[-1]
+        assert last.get("Subscription-State") == "terminated;reason=timeout"
+        assert (last.body, last.get("Content-Type"), last.get("SIP-ETag")) == (b"", None, tag)
+
+    def test_a_star_without_a_dialog_is_true_as_well_and_gets_its_notify(self, house: House) -> None:
+        assert house.ask(f"{SUBSCRIBE.rstrip()}\nSuppress-If-Match: *\n").status == 200
+        (notify,) = house.notifies()
+        assert (notify.body, bool(notify.get("SIP-ETag"))) == (b"", True)
+
     def test_a_refresh_with_an_old_tag_is_notified_as_ever(self, house: House) -> None:
         subscribed(house)
         assert house.ask(again(house, cseq=11, more="Suppress-If-Match: old\n")).status == 200

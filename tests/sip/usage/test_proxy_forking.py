@@ -458,7 +458,7 @@ def test_recursion_ends_when_as_many_targets_as_the_breadth_were_tried() -> None
 
 def test_with_recursion_a_sips_request_is_not_redirected_to_sip() -> None:
     house, message = House(RECURSE), request(INVITE)
-    message.uri_text = "sips:bob@example.com"
+    message.retarget("sips:bob@example.com")
     caller = house.forward(message, to("sips:bob@desk.example.net"))
     house.sent[0].answer(302, None, ("Contact", f"<{HOME}>"))
     assert caller.statuses == [100, 302]

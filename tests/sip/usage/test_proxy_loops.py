@@ -16,7 +16,7 @@ def came_back(house: House) -> Request:
     """What the peer makes of our last copy when it sends it back to where it came from."""
     copy = house.sent[-1].request.copy()
     copy.prepend("Via", "SIP/2.0/UDP peer.example.net;branch=z9hG4bKpeer")
-    copy.uri_text = "sip:bob@example.com"
+    copy.retarget("sip:bob@example.com")
     return copy
 
 
@@ -32,7 +32,7 @@ def test_a_request_that_comes_back_for_somebody_else_spirals_which_is_legal() ->
     house = House()
     house.forward(request(MESSAGE), to(PEER))
     spiral = came_back(house)
-    spiral.uri_text = "sip:carol@example.com"
+    spiral.retarget("sip:carol@example.com")
     house.forward(spiral, to("sip:carol@192.0.2.30"))
     assert house.sender.places == [PEER, "sip:carol@192.0.2.30"]
 
@@ -50,7 +50,7 @@ def test_a_loop_is_found_after_a_spiral_too() -> None:
     house = House()
     house.forward(request(MESSAGE), to(PEER))
     spiral = came_back(house)
-    spiral.uri_text = "sip:carol@example.com"
+    spiral.retarget("sip:carol@example.com")
     house.forward(spiral, to(PEER))
     with pytest.raises(LoopDetected):
         house.forward(came_back(house), to(PEER))

@@ -149,7 +149,7 @@ def test_a_looping_message_is_not_relayed() -> None:
     house, service = House(), Service()
     house.proxy.relay(request(MESSAGE), [to(DESK)], service)
     back = house.sent[0].request.copy()
-    back.uri_text = "sip:bob@example.com"
+    back.retarget("sip:bob@example.com")
     with pytest.raises(LoopDetected):
         house.proxy.relay(back, [to(DESK)], service)
 

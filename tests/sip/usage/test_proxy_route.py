@@ -81,7 +81,7 @@ def test_a_first_request_may_be_record_routed_on_its_way_out() -> None:
 
 def test_a_tel_uri_without_a_route_cannot_be_routed() -> None:
     house, message = House(), request(BYE)
-    message.uri_text = "tel:+15551234"
+    message.retarget("tel:+15551234")
     sr, _ = house.arrive(message)
     with pytest.raises(UnsupportedUriScheme):
         house.proxy.route(sr)
@@ -89,7 +89,7 @@ def test_a_tel_uri_without_a_route_cannot_be_routed() -> None:
 
 def test_a_tel_uri_behind_a_route_is_not_our_affair() -> None:
     house, message = House(), request(BYE, route="<sip:gateway.example.net;lr>")
-    message.uri_text = "tel:+15551234"
+    message.retarget("tel:+15551234")
     assert route(house, message) == [200]
     assert house.sent[0].request.uri_text == "tel:+15551234"
 

@@ -10,6 +10,7 @@ import pytest
 from twisted.internet.defer import Deferred, succeed
 
 from sip.errors import TransportError
+from sip.headers import Via
 from sip.message import Request, Response, parse
 from sip.request import ServerRequest
 from sip.sender import RequestSender
@@ -114,7 +115,7 @@ class Server:
         """`peer` answers the last request that it got."""
         request = to or asked(peer)[-1]
         headers = [("Record-Route", value) for value in request.get_all("Record-Route")]
-        response = Response.to(request, status, to_tag=tag, headers=headers)
+        response = Response.answering(request, status, to_tag=tag, headers=headers)
         self.layer.receive_response(response)
 
     # -- TransactionCore -----------------------------------------------------------------------------------
@@ -138,7 +139,7 @@ class Server:
         request.remove("Route")
         self.proxy.forward_ack(request)
 
-    def on_undeliverable(self, request: Request, answer: bytes) -> None:
+    def on_undeliverable(self, via: Via, answer: bytes) -> None:
         raise AssertionError("an answer could not be sent")
 
 

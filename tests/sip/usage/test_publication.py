@@ -11,6 +11,7 @@ import pytest
 from sip.errors import BadRequest
 from sip.headers import MediaType
 from sip.message import Response
+from sip.timers import TimerWheel
 from sip.usage.publication import Publication, PublicationSettings, PublicationUsage, What
 from tests.sip.usage.fakes import WALL, Directory, Handler, MemoryJournal, sip
 
@@ -284,6 +285,11 @@ def test_step_5_an_initial_publication_that_is_over_at_once_is_not_stored(house:
     assert house.weather.changes == []
 
 
+def test_step_5_what_is_not_understood_is_refused_also_if_it_were_over_at_once(house: House) -> None:
+    answer = house.refused("Expires: 0", body=b"broken")
+    assert (answer.status, answer.reason) == (400, "Body is broken")
+
+
 def test_a_user_has_a_limit_of_publications() -> None:
     house = House(PublicationSettings(max_publications=2))
     tag = house.tag(body=b"one")
@@ -479,6 +485,59 @@ def test_a_stored_body_that_no_longer_parses_is_logged_and_dropped(
     assert len(again.journal.rows) == 1
 
 
+class Unhurried(Package):
+    """Looks at stored bodies when somebody asks, but for those that say "now"."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.read: list[bytes] = []
+
+    def parse(self, aor: str, content_type: MediaType, body: bytes) -> object:
+        self.read.append(body)
+        return super().parse(aor, content_type, body)
+
+    def may_wait(self, body: bytes) -> bool:
+        return b"now" not in body
+
+
+def restored(*bodies: bytes) -> tuple[Unhurried, PublicationUsage]:
+    """A package, and the publications with `bodies` that an earlier run has left."""
+    package, timers = Unhurried("weather"), TimerWheel()
+    usage = PublicationUsage(
+        [package], Directory(), MemoryJournal(), timers, PublicationSettings(), lambda: WALL
+    )
+    rows = [
+        ((f"{n}",), ("weather", ALICE, f"tag{n}", WALL + 60, "text/plain", body, "", WALL))
+        for n, body in enumerate(bodies)
+    ]
+    usage.restore(rows, 0.0, WALL)
+    return package, usage
+
+
+def test_a_stored_body_that_may_wait_is_read_once_when_it_is_asked_for() -> None:
+    package, usage = restored(b"sunny", b"rain now")
+    assert package.read == [b"rain now"]
+    publication, _ = usage.publications("weather", ALICE)
+    assert [publication.parsed, publication.parsed] == [b"SUNNY", b"SUNNY"]
+    assert package.read == [b"rain now", b"sunny"]
+
+
+def test_what_was_let_go_is_read_again() -> None:
+    package, usage = restored(b"rain now")
+    (publication,) = usage.publications("weather", ALICE)
+    publication.let_go()
+    assert publication.parsed == b"RAIN NOW"
+    assert package.read == [b"rain now", b"rain now"]
+
+
+def test_one_that_waited_and_is_not_understood_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    package, usage = restored(b"broken")
+    (publication,) = usage.publications("weather", ALICE)
+    assert [isinstance(publication.parsed, bytes), isinstance(publication.parsed, bytes)] == [False, False]
+    assert [record.message for record in caplog.records] == ["publication.unreadable"]
+    assert package.read == [b"broken"]
+
+
 def test_rows_of_a_package_that_is_not_served_now_are_left_alone(house: House) -> None:
     house.ok(body=b"sunny")
     ((key, row),) = house.journal.load("publication")
@@ -487,3 +546,105 @@ def test_rows_of_a_package_that_is_not_served_now_are_left_alone(house: House) -
     again.journal.settle()
     assert len(again.usage) == 0
     assert len(again.journal.rows) == 1
+
+
+class Parts(Package):
+    """A package whose bodies are parts with commas between them."""
+
+    def without(self, publication: Publication, part: str) -> bytes | None:
+        parts = publication.body.decode().split(",")
+        if part not in parts:
+            raise LookupError(part)
+        rest = ",".join(it for it in parts if it != part)
+        return rest.encode() or None
+
+
+class TestWithdrawnParts:
+    @pytest.fixture
+    def house(self) -> House:
+        house = House()
+        house.weather = Parts("weather")
+        house.usage = PublicationUsage(
+            [house.weather, house.tides],
+            Directory(),
+            house.journal,
+            house.timers,
+            PublicationSettings(),
+            house.wall,
+        )
+        return house
+
+    def withdraw(self, house: House, part: str, aor: str = ALICE) -> None:
+        house.usage.withdraw_tuple(aor, part)
+        house.journal.settle()
+
+    def again(self, house: House, after: float) -> House:
+        """The same after a restart, `after` seconds later."""
+        later = House(journal=house.journal)
+        later.usage.restore(house.journal.load("publication"), 0.0, WALL + after)
+        return later
+
+    def test_only_the_part_leaves_in_memory_and_in_the_journal(self, house: House) -> None:
+        house.ok("Expires: 100", body=b"rain,sun")
+        self.withdraw(house, "rain")
+        assert house.bodies == [b"sun"]
+        assert [it.parsed for it in house.usage.publications("weather", ALICE)] == [b"SUN"]
+        assert house.weather.changes[-1] == (ALICE, "modify", b"sun")
+        assert self.again(house, 50.0).bodies == [b"sun"]
+
+    def test_entity_tag_and_lifetime_stay(self, house: House) -> None:
+        tag = house.tag("Expires: 100", body=b"rain,sun")
+        house.timers.advance(60)
+        self.withdraw(house, "rain")
+        house.timers.advance(99)
+        assert house.bodies == [b"sun"]
+        house.ok(f"SIP-If-Match: {tag}", "Expires: 100")
+        house.timers.advance(198)
+        assert house.bodies == [b"sun"]
+        house.timers.advance(200)
+        house.journal.settle()
+        assert house.bodies == []
+
+    def test_a_publication_without_another_part_goes(self, house: House) -> None:
+        tag = house.tag(body=b"rain")
+        self.withdraw(house, "rain")
+        assert (house.bodies, house.journal.load("publication")) == ([], [])
+        assert house.weather.changes[-1] == (ALICE, "remove", b"rain")
+        assert house.refused(f"SIP-If-Match: {tag}").status == 412
+
+    def test_it_leaves_every_publication_that_has_it(self, house: House) -> None:
+        for body in (b"rain,sun", b"snow", b"rain"):
+            house.ok(body=body)
+        self.withdraw(house, "rain")
+        assert house.bodies == [b"sun", b"snow"]
+        assert len(house.journal.load("publication")) == 2
+
+    def test_what_is_not_there_is_not_written_and_told_to_nobody(self, house: House) -> None:
+        house.ok(body=b"rain")
+        writes, changes = len(house.journal.writes), len(house.weather.changes)
+        for aor, part in ((ALICE, "hail"), ("sip:bob@example.com", "rain")):
+            self.withdraw(house, part, aor)
+        assert (len(house.journal.writes), len(house.weather.changes)) == (writes, changes)
+        house.ok(body=b"and it goes on")
+
+    def test_it_waits_for_what_is_being_stored(self, house: House) -> None:
+        house.journal.hold = True
+        house.send(publish(body=b"rain,sun"))
+        house.usage.withdraw_tuple(ALICE, "rain")
+        house.journal.hold = False
+        house.journal.settle()
+        assert house.bodies == [b"sun"]
+
+    def test_what_is_left_and_cannot_be_read_goes_with_it(self, house: House) -> None:
+        house.ok(body=b"rain,broken")
+        self.withdraw(house, "rain")
+        assert house.bodies == []
+
+    def test_it_is_withdrawn_and_told_even_if_the_journal_fails(self, house: House) -> None:
+        house.ok(body=b"rain,sun")
+        house.journal.fail = True
+        self.withdraw(house, "rain")
+        assert house.bodies == [b"sun"]
+        assert house.weather.changes[-1] == (ALICE, "modify", b"sun")
+        house.journal.fail = False
+        house.ok(body=b"and it goes on")

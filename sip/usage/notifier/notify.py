@@ -1,0 +1,93 @@
+"""The NOTIFY of a subscription as a message (RFC 6665 §4.2.2); when it goes, the subscription knows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sip.message import Request
+from sip.transport.flow import Flow
+from sip.usage.notifier.package import Notification
+
+if TYPE_CHECKING:
+    from sip.usage.notifier.subscription import Subscription
+
+
+def notify_request(
+    subscription: Subscription, told: Notification, *, known: bool, ending: str = ""
+) -> Request:
+    """A NOTIFY.
+
+    Args:
+        subscription: whose next NOTIFY it is.
+        told: what it tells.
+        known: whether the watcher has that already: then it has no body (RFC 5839 §6.3).
+        ending: why the subscription ends, with parameters; empty if it goes on.
+    """
+    package, event_id = subscription.package, subscription.event_id
+    request = subscription.dialog.request("NOTIFY")
+    request.add("Event", f"{package};id={event_id}" if event_id else package)
+    request.add("Subscription-State", _state(subscription, ending))
+    for name, value in told.headers:
+        request.add(name, value)
+    etag = etag_of(told)
+    if etag:
+        request.add("SIP-ETag", _tag(told, etag, request.cseq.number, known=known))
+    if told.body is not None and not known:
+        request.add("Content-Type", told.body.content_type)
+        request.body = told.body.data
+    return request
+
+
+def written_notify(
+    subscription: Subscription, told: Notification, via: str, contact: str, *, known: bool, ending: str = ""
+) -> bytes | None:
+    """The same NOTIFY as bytes, with `via` on top and `contact`; None if a message has to be made of it.
+
+    That is so where a value holds what would break a line: `notify_request` says what is wrong with it.  The
+    CSeq number is taken then, but was not used.  The dialog has to be a usual one (`Dialog.is_usual`).
+    """
+    package, event_id, dialog = subscription.package, subscription.event_id, subscription.dialog
+    head = (
+        f"{dialog.written('NOTIFY', via, contact)}"
+        f"Event: {f'{package};id={event_id}' if event_id else package}\r\n"
+        f"Subscription-State: {_state(subscription, ending)}\r\n"
+    )
+    lines = 10 + len(dialog.routes)
+    for name, value in told.headers:
+        head += f"{name}: {value}\r\n"
+        lines += 1
+    etag = etag_of(told)
+    if etag:
+        head += f"SIP-ETag: {_tag(told, etag, dialog.local_cseq, known=known)}\r\n"
+        lines += 1
+    body = b""
+    if told.body is not None and not known:
+        body = told.body.data
+        head += f"Content-Type: {told.body.content_type}\r\n"
+        lines += 1
+    if head.count("\n") != lines or head.count("\r") != lines or "\0" in head:
+        return None
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode("utf-8", "surrogateescape") + body
+
+
+def _tag(told: Notification, etag: str, cseq: int, *, known: bool) -> str:
+    # Of a state that he does not have whole it is a tag that no condition meets (RFC 5839 §6.1).
+    return f"{etag}.{cseq}" if told.more and not known else etag
+
+
+def _state(subscription: Subscription, ending: str) -> str:
+    if ending:
+        return f"terminated;reason={ending}"
+    # Rounded to the nearest second, and never longer than what the SUBSCRIBE was told.
+    left = max(0, round(subscription.expires_at - subscription.usage.timers.now))
+    return f"{subscription.state};expires={left}{subscription.agreed_rates}"
+
+
+def etag_of(told: Notification) -> str:
+    """The entity-tag of the state that is told; empty for none."""
+    return told.etag or (told.body.etag if told.body is not None else "")
+
+
+def set_contact(request: Request, flow: Flow, *, secure: bool = False) -> None:
+    """Name as Contact the place that `request` is sent from, by a SIPS URI if it is to be `secure`."""
+    request.set("Contact", f"<{flow.uri(secure=secure)}>")

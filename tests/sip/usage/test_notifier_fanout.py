@@ -1,0 +1,129 @@
+"""A change with very many watchers (sip.usage.notifier.fanout): in turn, and nobody else waits for it."""
+
+from __future__ import annotations
+
+import pytest
+
+from sip.message import Request
+from sip.usage.notifier.fanout import AT_ONCE
+from tests.sip.house import House
+from tests.sip.usage.test_notifier import SUBSCRIBE
+
+ALICE = "sip:alice@example.com"
+MANY = 3 * AT_ONCE
+
+
+def watched(house: House, count: int = MANY) -> None:
+    """So many phones of bob's watch alice, and know her state."""
+    for number in range(count):
+        text = SUBSCRIBE.replace("call1", f"call{number}").replace("z9hG4bKsub1", f"z9hG4bKsub{number}")
+        assert house.ask(text).status == 200
+        house.answer(sent(house)[-1])
+        house.peer.sent.clear()
+
+
+def sent(house: House) -> list[Request]:
+    return [message for message in house.peer.messages if isinstance(message, Request)]
+
+
+def tell(house: House, state: str) -> None:
+    house.package.state = state
+    house.notifier.changed("presence", ALICE)
+
+
+@pytest.fixture
+def house() -> House:
+    house = House()
+    watched(house)
+    return house
+
+
+def test_few_are_told_at_once() -> None:
+    house = House()
+    watched(house, AT_ONCE)
+    tell(house, "rain")
+    assert len(sent(house)) == AT_ONCE
+
+
+def test_of_many_the_first_are_told_at_once_and_the_rest_as_they_answer(house: House) -> None:
+    tell(house, "rain")
+    assert len(sent(house)) == AT_ONCE
+    for number in range(MANY):
+        house.answer(sent(house)[number])
+        assert len(sent(house)) == min(AT_ONCE + number + 1, MANY)
+    assert len({notify.call_id for notify in sent(house)}) == MANY
+    assert {notify.body for notify in sent(house)} == {b"rain"}
+
+
+def test_who_does_not_answer_keeps_nobody_from_being_told(house: House) -> None:
+    tell(house, "rain")
+    house.after(0.02)
+    assert len(sent(house)) == 2 * AT_ONCE
+    house.after(0.02)
+    assert len({notify.call_id for notify in sent(house)}) == MANY
+
+
+def test_answers_are_no_reason_to_send_more_than_so_many_in_a_pause(house: House) -> None:
+    tell(house, "rain")
+    for number in range(AT_ONCE // 2):
+        house.answer(sent(house)[number])
+    house.after(0.02)
+    assert len(sent(house)) == 2 * AT_ONCE
+
+
+def test_what_changes_meanwhile_is_told_once_and_as_it_is_then(house: House) -> None:
+    tell(house, "rain")
+    tell(house, "snow")
+    for _ in range(4):
+        house.after(0.02)
+    first = [notify for notify in sent(house) if notify.body == b"rain"]
+    later = [notify for notify in sent(house) if notify.body == b"snow"]
+    assert len(first) == AT_ONCE
+    assert len(later) == len({notify.call_id for notify in later}) == MANY - AT_ONCE
+    for notify in first:
+        house.answer(notify)
+    assert {notify.call_id for notify in sent(house) if notify.body == b"snow"} == {
+        f"call{number}" for number in range(MANY)
+    }
+
+
+def test_who_asks_meanwhile_is_told_at_once_and_not_again(house: House) -> None:
+    tell(house, "rain")
+    last = house.notifier.subscriptions("presence", ALICE)[-1]
+    last.notify(asked=True)
+    assert sent(house)[-1].call_id == last.dialog.call_id
+    house.answer(sent(house)[-1])
+    for _ in range(4):
+        house.after(0.02)
+    assert [notify.call_id for notify in sent(house)].count(last.dialog.call_id) == 1
+
+
+def test_what_is_small_does_not_wait_behind_it(house: House) -> None:
+    house.receive(
+        SUBSCRIBE.replace("alice@example.com", "carol@example.com")
+        .replace("call1", "other")
+        .replace("sub1", "other")
+    )
+    house.answer(sent(house)[-1])
+    tell(house, "rain")
+    house.notifier.changed("presence", "sip:carol@example.com")
+    assert sent(house)[-1].call_id == "other"
+
+
+def test_who_has_ended_while_he_waited_is_told_nothing(house: House) -> None:
+    tell(house, "rain")
+    last = house.notifier.subscriptions("presence", ALICE)[-1]
+    house.notifier.drop(last, "test")
+    for _ in range(4):
+        house.after(0.02)
+    assert len({notify.call_id for notify in sent(house)}) == MANY - 1
+
+
+def test_one_who_cannot_be_told_ends_alone(house: House) -> None:
+    watchers = house.notifier.subscriptions("presence", ALICE)
+    watchers[-1].event_id = "broken\r\n"
+    tell(house, "rain")
+    for _ in range(4):
+        house.after(0.02)
+    assert house.notifier.subscriptions("presence", ALICE) == watchers[:-1]
+    assert len({notify.call_id for notify in sent(house)}) == MANY - 1
