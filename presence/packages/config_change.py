@@ -27,6 +27,7 @@ from presence.provisioning.news import DEFAULT_PROFILE, PROFILE_CHANGED, SYSTEM,
 from sip.errors import UnsupportedMediaType
 from sip.message import Request
 from sip.ports import Journal, JournalError, Record
+from sip.timers import Timer
 from sip.usage.notifier import Authorization, Body, Notification, SubscriptionView
 from sip.usage.rows import Row
 
@@ -38,6 +39,8 @@ _NO_DOMAIN: Final = Property(PRESENCE_DOMAIN, "")
 KIND: Final = "change_position"
 MOST: Final = 10_000
 """Entries that are held for one owner; a client that is further behind has to begin anew."""
+FORGET_EVERY: Final = 30.0
+"""Seconds between two looks for entries that everybody has got: looking is work for all subscriptions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,9 @@ class ConfigChangePackage:
         self._around = around
         self._journal = journal
         self._ended = ended
-        self._position = 0
+        self._forgetting: Timer | None = None
+        self.position = 0
+        """The entry of the outbox that was followed last."""
         self._entries: dict[str, list[_Entry]] = {}
         self._profiles: dict[str, dict[str, str]] = {}
         self._views: dict[str, dict[str, ConfigChangeView]] = {}
@@ -111,7 +116,7 @@ class ConfigChangePackage:
         `positions` are the rows of KIND, `profiles` of users who have some of their own, by family.  Returns
         the entry after which changes have to be read again for subscriptions that have not got them yet.
         """
-        self._position = position
+        self.position = position
         self._profiles = {owner: dict(theirs) for owner, theirs in profiles}
         self._restored = {str(key[0]): int(row[0] or 0) for key, row in positions}
         return min(self._restored.values(), default=position)
@@ -126,12 +131,11 @@ class ConfigChangePackage:
         for identifier in self._restored:
             self._write(identifier, None)
         self._restored = {}
-        self._forget_told()
 
     def apply(self, changes: Iterable[Change]) -> None:
         """Follow the outbox."""
         for change in changes:
-            self._position = max(self._position, change.id)
+            self.position = max(self.position, change.id)
             if change.topic == USER_DELETED:
                 self._profiles.pop(change.key, None)
             elif change.topic == USER_CONFIGURED and "family" in change.payload:
@@ -155,19 +159,22 @@ class ConfigChangePackage:
         entries = self._entries.setdefault(change.key, [])
         entries.append(_Entry(change.id, profile, told))
         if len(entries) > MOST:
-            self._give_up(change.key, entries.pop(0).id)
+            self._give_up(change.key, entries.pop(0))
+        if self._forgetting is None:
+            self._forgetting = self._around.timers.after(FORGET_EVERY, self._forget_told)
         return True
 
-    def _give_up(self, key: str, before: int) -> None:
-        """Those who have not got entry `before` yet cannot get it any more: they are to begin anew."""
+    def _give_up(self, key: str, lost: _Entry) -> None:
+        """Those who have not got `lost` yet cannot get it any more: they are to begin anew."""
         for aor in [key] if key != SYSTEM else list(self._views):
             for view in list(self._views.get(aor, {}).values()):
-                if view.position < before:
+                if view.position < lost.id and self._concerns(lost, aor):
                     log.warning("changes.too-far-behind", extra={"watcher": aor})
                     self._ended(view.subscription)
 
     def _forget_told(self) -> None:
-        """Let go of entries that everybody has got."""
+        """Let go of entries that everybody has got; once more later, while there are any."""
+        self._forgetting = None
         for key in list(self._entries):
             views = (
                 [view for theirs in self._views.values() for view in theirs.values()]
@@ -182,20 +189,26 @@ class ConfigChangePackage:
                 del entries[: bisect_right(entries, least, key=_id)]
                 if not entries:
                     del self._entries[key]
+        if self._entries:
+            self._forgetting = self._around.timers.after(FORGET_EVERY, self._forget_told)
 
     def after(self, aor: str, position: int) -> tuple[int, Body] | None:
         """The first entry after `position` that concerns `aor`; None: he has got them all."""
         found: _Entry | None = None
         for key in (aor, SYSTEM):
             entries = self._entries.get(key, ())
-            for entry in entries[bisect_right(entries, position, key=_id) :]:
-                if entry.profile is None or self._has_profile(aor, *entry.profile):
+            for index in range(bisect_right(entries, position, key=_id), len(entries)):
+                entry = entries[index]
+                if self._concerns(entry, aor):
                     if found is None or entry.id < found.id:
                         found = entry
                     break
         return None if found is None else (found.id, found.body(aor, self._settings))
 
-    def _has_profile(self, aor: str, family: str, profile: str) -> bool:
+    def _concerns(self, entry: _Entry, aor: str) -> bool:
+        if entry.profile is None:
+            return True
+        family, profile = entry.profile
         return (self._profiles.get(aor, {}).get(family) or DEFAULT_PROFILE) == profile
 
     # -- who is told --------------------------------------------------------------------------------------
@@ -210,7 +223,7 @@ class ConfigChangePackage:
             raise UnsupportedMediaType(f"{subscription.filter_type or 'A body'} is not understood here")
         position = self._restored.pop(subscription.id, None)
         if position is None:
-            position = self._position
+            position = self.position
             # In the journal before the subscription itself: it never is without its position.
             self._write(subscription.id, position)
         view = ConfigChangeView(self, subscription, position)
@@ -223,7 +236,6 @@ class ConfigChangePackage:
     def told(self, view: ConfigChangeView) -> None:
         """A subscription has got another entry."""
         self._write(view.subscription.id, view.position, view.stored)
-        self._forget_told()
 
     def closed(self, view: ConfigChangeView) -> None:
         """A subscription is over."""
@@ -234,7 +246,6 @@ class ConfigChangePackage:
         if not theirs:
             del self._views[subscription.aor]
         self._write(subscription.id, None)
-        self._forget_told()
 
     def _write(self, identifier: str, position: int | None, then: Callable[[], None] = lambda: None) -> None:
         def done(error: JournalError | None) -> None:
@@ -263,9 +274,13 @@ class ConfigChangeView:
     def render(self, now_wall: float, *, full: bool) -> Notification | None:
         """The next change; when there is none, nothing, or an empty NOTIFY where one is due."""
         # The next one waits until it is durable that this one was told: a crash repeats one at most.
-        found = None if self._storing else self._package.after(self.subscription.aor, self.position)
+        package = self._package
+        found = None if self._storing else package.after(self.subscription.aor, self.position)
         if found is None:
             self._telling = 0
+            if not self._storing:
+                # What there was concerned others: nobody falls behind by that.
+                self.position = package.position
             return Notification(None) if full else None
         self._telling, body = found
         return Notification(body, etag=f"change-{self._telling}")

@@ -310,11 +310,23 @@ def test_a_client_that_is_too_far_behind_is_told_to_begin_anew(
     assert states[-1] == "terminated;reason=deactivated"
 
 
+def test_changes_that_concern_others_leave_nobody_behind(
+    world: Changes, alice: Phone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(config_change, "MOST", 3)
+    payload = {"table": "UcUnityProfile", "family": "voicemail", "profile": "of-others", "properties": []}
+    for _ in range(10):
+        world.change(news.PROFILE_CHANGED, news.SYSTEM, payload)
+    world.setting(ALICE, "red")
+    assert values(alice) == ["red"]
+
+
 def test_what_everybody_has_got_is_not_held(world: Changes, alice: Phone) -> None:
     world.setting(ALICE, "red")
     payload = {"new": {"name": "friends", "index": "1"}}
     world.change(contact_lists.GROUP_ADDED, ALICE, payload)
     assert [change.new for change in told(alice)][-1] == GroupItem("friends", Decimal(1))
+    world.house.after(config_change.FORGET_EVERY)
     assert world.house.parts.config_changes._entries == {}
 
 
