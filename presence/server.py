@@ -313,6 +313,7 @@ class _Parts:
         house = self.house
         self.web = Web(settings, reactor, database, self.hub.settings, house.publications.withdraw_tuple)
         self.live = Live(
+            users=lambda: len(house.directory),
             transactions=lambda: len(house.layer),
             bindings=lambda: len(house.registrar),
             publications=lambda: len(house.publications),

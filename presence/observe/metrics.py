@@ -43,6 +43,7 @@ COUNTERS = (
 )
 
 GAUGES = (
+    ("users", "presentity_users", "Users that the server knows."),
     ("transactions", "presentity_transactions", "Transactions that are alive."),
     ("bindings", "presentity_bindings", "Bindings that are alive."),
     ("publications", "presentity_publications", "Publications that are alive."),
@@ -74,6 +75,7 @@ def _zero() -> int:
 class Live:
     """Where the present figures are read; each call is cheap and never fails."""
 
+    users: Callable[[], float] = _zero
     transactions: Callable[[], float] = _zero
     bindings: Callable[[], float] = _zero
     publications: Callable[[], float] = _zero

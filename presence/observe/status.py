@@ -22,6 +22,7 @@ def status_document(run: RunFile, stats: Stats, live: Live, now: float) -> dict[
         "started": run.started,
         "uptime": round(now - run.started, 1),
         "listeners": list(run.listeners),
+        "users": live.users(),
         "transactions": live.transactions(),
         "bindings": live.bindings(),
         "publications": live.publications(),

@@ -7,6 +7,7 @@ the server printed is in the message of every failure.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import secrets
@@ -323,14 +324,30 @@ class Server:
         return committed
 
     def add_user(self, aor: str, password: str = "secret") -> None:
-        self.cli("user", "add", aor, "--password", password)
+        with self._taken_in(1):
+            self.cli("user", "add", aor, "--password", password)
 
     def add_users(self, *aors: str, password: str = "secret") -> None:
         """Several at once, with one command (`user import`)."""
         table = self.data.parent / f"{self.data.name}-users.csv"
         rows = [f"{aor},{password},{aor.partition('@')[0].title()}" for aor in aors]
         table.write_text("\n".join(["aor,password,display_name", *rows, ""]))
-        self.cli("user", "import", str(table))
+        with self._taken_in(len(aors)):
+            self.cli("user", "import", str(table))
+
+    @contextlib.contextmanager
+    def _taken_in(self, more: int) -> Iterator[None]:
+        """Wait until the server, if it runs, knows so many users more: it follows the database."""
+        before = self._users_known()
+        yield
+        if before is not None:
+            self.wait_until(lambda: (self._users_known() or 0) >= before + more)
+
+    def _users_known(self) -> int | None:
+        try:
+            return int(json.loads(self.get("/status")[1])["users"])
+        except (OSError, AttributeError):
+            return None
 
 
 @contextlib.contextmanager

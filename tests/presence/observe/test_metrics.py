@@ -85,7 +85,7 @@ def test_every_figure_is_described_in_the_documentation():
     assert described == names
 
 
-@pytest.mark.parametrize("attribute", ["transactions", "bindings", "publications", "subscriptions"])
+@pytest.mark.parametrize("attribute", ["users", "transactions", "bindings", "publications", "subscriptions"])
 def test_a_gauge_is_read_when_somebody_asks(attribute):
     now = [1]
     metrics = Metrics(Stats(), Live(**{attribute: lambda: now[0]}))
