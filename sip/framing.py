@@ -13,7 +13,7 @@ from sip.message import Request, parse_head
 
 _LENGTH = re.compile(
     rb"\n(?:[Cc][Oo][Nn][Tt][Ee][Nn][Tt]-[Ll][Ee][Nn][Gg][Tt][Hh]|[Ll])[ \t]*+:"
-    rb"(?:\r\n(?=[ \t])|[ \t])*+([^\r\n]*+(?:\r\n[ \t][^\r\n]*+)*+)"
+    rb"(?:\r\n(?=[ \t])|[ \t])*([^\r\n]*+(?:\r\n[ \t][^\r\n]*+)*)"
 )
 
 

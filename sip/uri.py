@@ -12,14 +12,14 @@ from ipaddress import IPv6Address
 
 from sip.errors import BadRequest
 
-_USER = r"(?:[A-Za-z0-9\-_.!~*'()&=+$,;?/#\x80-\U0010ffff]++|%[0-9A-Fa-f]{2})*+"
-_BEHIND_COLON = r"(?:[A-Za-z0-9\-_.!~*'()&=+$,\x80-\U0010ffff]++|%[0-9A-Fa-f]{2})*+"
+_USER = r"(?:[A-Za-z0-9\-_.!~*'()&=+$,;?/#\x80-\U0010ffff]++|%[0-9A-Fa-f]{2})*"
+_BEHIND_COLON = r"(?:[A-Za-z0-9\-_.!~*'()&=+$,\x80-\U0010ffff]++|%[0-9A-Fa-f]{2})*"
 _SIP = re.compile(
-    rf"(?:({_USER})(?::({_BEHIND_COLON}))?+@)?+"
+    rf"(?:({_USER})(?::({_BEHIND_COLON}))?@)?"
     r"(?:([A-Za-z0-9\-_.]++)|\[([0-9A-Fa-f:.]++)\])"
-    r"(?::([0-9]{1,5}+))?+"
-    r"((?:;[^;?@\s<>\"\x00-\x1f\x7f]*+)*+)"
-    r"(?:\?([^@\s<>\"\x00-\x1f\x7f]*+))?+"
+    r"(?::([0-9]{1,5}+))?"
+    r"((?:;[^;?@\s<>\"\x00-\x1f\x7f]*+)*)"
+    r"(?:\?([^@\s<>\"\x00-\x1f\x7f]*+))?"
 )
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+\-.]*+")
 _OPAQUE = re.compile(r"[^\s<>\"\x00-\x1f\x7f]++")
@@ -189,7 +189,7 @@ def parse_host(text: str) -> tuple[str, int | None]:
     return host, port
 
 
-_HOST_PORT = re.compile(r"(?:([A-Za-z0-9\-_.]++)|\[([0-9A-Fa-f:.]++)\])[ \t]*+(?::[ \t]*+([0-9]{1,5}+))?+")
+_HOST_PORT = re.compile(r"(?:([A-Za-z0-9\-_.]++)|\[([0-9A-Fa-f:.]++)\])[ \t]*+(?::[ \t]*+([0-9]{1,5}+))?")
 
 
 def canonical_host(host: str) -> str:

@@ -43,7 +43,7 @@ _OWN: Final = f"{{{NAMESPACE}}}"
 _STATE: Final = f"{_OWN}state"
 _HOP: Final = f"{_OWN}hop"
 _PARAM: Final = f"{_OWN}param"
-_URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*+:(?:[^\s%#]|%[0-9A-Fa-f]{2})++")
+_URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*+:(?:[^\s%#]|%[0-9A-Fa-f]{2})+")
 _HEAD: Final = DECLARATION.decode() + f'<dialog-info xmlns="{NAMESPACE}" version="'
 
 

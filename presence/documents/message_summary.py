@@ -21,7 +21,7 @@ VOICE: Final = "Voice-Message"
 _WHAT: Final = "message-summary"
 _MOST: Final = 2**32 - 1
 _COUNTS: Final = re.compile(
-    r"([0-9]{1,10})\s*+/\s*+([0-9]{1,10})\s*+(?:\(\s*+([0-9]{1,10})\s*+/\s*+([0-9]{1,10})\s*+\))?+"
+    r"([0-9]{1,10})\s*+/\s*+([0-9]{1,10})\s*+(?:\(\s*+([0-9]{1,10})\s*+/\s*+([0-9]{1,10})\s*+\))?"
 )
 _FOLD: Final = re.compile(r"(?<=[^\r\n])\r?\n[ \t]++(?=\S)")
 _LINE_END: Final = re.compile(r"\r?\n")

@@ -35,17 +35,17 @@ class Child(NamedTuple):
 ReadChild = Callable[[Kind, bytes, bytes], Child | None]
 
 _LONGEST_KEPT: Final = 1024
-_DECLARATIONS: Final = r'((?:[ \t\r\n]++xmlns(?::[A-Za-z_][\w.\-]*+)?+="[^"<>&\x00-\x20]++")*+)'
+_DECLARATIONS: Final = r'((?:[ \t\r\n]++xmlns(?::[A-Za-z_][\w.\-]*+)?="[^"<>&\x00-\x20]++")*)'
 _HEAD: Final = re.compile(
     (
-        r'[ \t\r\n]*+(?:<\?xml version="1\.0"(?: encoding="[Uu][Tt][Ff]-8")?+(?: standalone="(?:yes|no)")?+'
-        r" ?\?>[ \t\r\n]*+)?+<presence" + _DECLARATIONS + r'(?:[ \t\r\n]++entity="[^"<>&\x00-\x1f]*+")?+'
+        r'[ \t\r\n]*+(?:<\?xml version="1\.0"(?: encoding="[Uu][Tt][Ff]-8")?(?: standalone="(?:yes|no)")?'
+        r" ?\?>[ \t\r\n]*+)?<presence" + _DECLARATIONS + r'(?:[ \t\r\n]++entity="[^"<>&\x00-\x1f]*+")?'
         + _DECLARATIONS + r"[ \t\r\n]*+>"
     ).encode()
 )  # fmt: skip
 _ID: Final = r'[ \t\r\n]++id="([A-Za-z_][A-Za-z0-9_.\-]*+)"[ \t\r\n]*+>'
-_LANG: Final = r'(?: xml:lang="[a-zA-Z]{1,8}(?:-[a-zA-Z0-9]{1,8})*+")?+'
-_TEXT: Final = r"(?:[^<>&\x00-\x08\x0b-\x1f]|&(?:amp|lt|gt|quot);)*+"
+_LANG: Final = r'(?: xml:lang="[a-zA-Z]{1,8}(?:-[a-zA-Z0-9]{1,8})*")?'
+_TEXT: Final = r"(?:[^<>&\x00-\x08\x0b-\x1f]++|&(?:amp|lt|gt|quot);)*"
 _TIMESTAMP: Final = r"timestamp>([0-9T:Z.+\-]++)</%stimestamp>"
 _CHILD: Final = r"(<([A-Za-z_][\w.\-]*+:[\w.\-]++)(?=[ \t\r\n/>])[^<>]*+(?:(?<=/)>|(?<!/)>.*?</\%d>))"
 _END: Final = r"</%s[ \t\r\n]*+>"
@@ -61,7 +61,7 @@ _IN_TOP_TUPLE, _IN_TOP_PERSON, _IN_TOP_NOTE = 1, 2, 3
 _IN_TUPLE: Final = re.compile(
     (
         r"[ \t\r\n]*+(?:<status>[ \t\r\n]*+<basic>(open|closed)</basic>[ \t\r\n]*+</status>"
-        r'|(<contact(?: priority="(0(?:\.[0-9]{1,3})?+|1(?:\.0{1,3})?+)")?+>'
+        r'|(<contact(?: priority="(0(?:\.[0-9]{1,3})?|1(?:\.0{1,3})?)")?>'
         r"[A-Za-z][A-Za-z0-9+.\-]*+:(?!//)[^<>&%#\[\]\x00-\x20\x7f-\xff]++</contact>)"
         r"|<" + _TIMESTAMP % ""
         + r"|(<note" + _LANG + r">" + _TEXT + r"</note>)"

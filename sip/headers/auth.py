@@ -13,7 +13,7 @@ from sip.headers.grammar import TOKEN, malformed, quote, unescape
 
 _AUTH_PARAM = re.compile(
     r"[ \t,]*+([A-Za-z0-9\-.!%*_+`'~]++)[ \t]*+="
-    r'[ \t]*+(?:"((?:[^"\\]++|\\.)*+)"|([^\s",=][^\s",]*+))[ \t]*+(?:,|$)',
+    r'[ \t]*+(?:"((?:[^"\\]++|\\.)*)"|([^\s",=][^\s",]*+))[ \t]*+(?:,|$)',
     re.DOTALL,
 )
 

@@ -14,12 +14,12 @@ from sip.errors import BadRequest
 TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]++")
 """token of RFC 3261 §25.1."""
 
-_ELEMENT = re.compile(r'(?:[^",<]++|"(?:[^"\\]++|\\.)*+"|<[^>]*+>)*+', re.DOTALL)
-_QUOTED = re.compile(r'"((?:[^"\\]++|\\.)*+)"', re.DOTALL)
+_ELEMENT = re.compile(r'(?:[^",<]++|"(?:[^"\\]++|\\.)*"|<[^>]*+>)*', re.DOTALL)
+_QUOTED = re.compile(r'"((?:[^"\\]++|\\.)*)"', re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _NEEDS_ESCAPE = re.compile(r'(["\\\x00-\x08\x0b\x0c\x0e-\x1f\x7f])')
 _PARAM = re.compile(
-    r';[ \t]*+([^\s;=",<>\\]++)[ \t]*+(?:=[ \t]*+(?:"((?:[^"\\]++|\\.)*+)"|([^\s;",<>\\]*+))[ \t]*+)?+',
+    r';[ \t]*+([^\s;=",<>\\]++)[ \t]*+(?:=[ \t]*+(?:"((?:[^"\\]++|\\.)*)"|([^\s;",<>\\]*+))[ \t]*+)?',
     re.DOTALL,
 )
 _PLAIN_VALUE = re.compile(r"[A-Za-z0-9\-.!%*_+`'~:\[\]]++")
