@@ -7,8 +7,8 @@
 
 root=$(cd -P -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/.." && pwd)
 venv=$root/.venv
-
 compiled=$root/build/compiled
+test_extras=tls,postgres,softphone,test
 
 say() { printf '%s\n' "$*" >&2; }
 

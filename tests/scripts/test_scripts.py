@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SCRIPTS = [ROOT / "scripts" / name for name in ("_setup.sh", "serve", "test")] + [ROOT / ".ci" / "run"]
+NAMES = ("_setup.sh", "bench", "compile", "costs", "presentity", "profile", "serve", "softphone", "test")
+SCRIPTS = [ROOT / "scripts" / name for name in NAMES] + [ROOT / ".ci" / "run"]
 
 FAKE_PYTHON = """#!/bin/bash
 case "$*" in
