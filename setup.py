@@ -13,6 +13,7 @@ from setuptools import setup
 
 BUSY = (
     "presence/bus.py",
+    "presence/clock.py",
     "presence/composition",
     "presence/directory.py",
     "presence/documents/multipart.py",
@@ -55,6 +56,7 @@ BUSY = (
     "sip/usage/location.py",
     "sip/usage/notifier",
     "sip/usage/onward.py",
+    "sip/usage/proxy",
     "sip/usage/publication",
     "sip/usage/registrar",
     "sip/usage/rows.py",
@@ -62,7 +64,7 @@ BUSY = (
 INTERPRETED = frozenset(
     {
         # A subclass of str.
-        "sip/headers/grammar.py",
+        "sip/headers/quoted.py",
         # Protocols that are asked about at run time.
         "sip/usage/notifier/package.py",
         "sip/usage/publication/package.py",

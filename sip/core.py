@@ -187,18 +187,14 @@ class SipCore:
         """Write into the Via where the request came from, and say where answers go (§18.2.1, RFC 3581 §4)."""
         host, port = flow.remote[0], flow.remote[1]
         wants_port = "rport" in via.params
-        changed = True
         if wants_port:
-            via.params["rport"] = str(port)
-            via.params["received"] = host
+            request.note_source(via, host, port)
         elif via.host.lower() != host:
             via.params["received"] = host
+            request.replace_via(via)
         elif "received" in via.params:
             # The first line says the truth already; nothing that a sender claims there is believed.
             del via.params["received"]
-        else:
-            changed = False
-        if changed:
             request.replace_via(via)
         if flow.reliable or wants_port:
             return flow

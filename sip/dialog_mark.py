@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Mapping
 from typing import Final
 
 PARAMETER: Final = "d"
@@ -20,6 +21,6 @@ def dialog_mark(key: bytes, call_id: str) -> str:
     return hmac.new(key, text, hashlib.sha256).hexdigest()[:16]
 
 
-def is_marked(params: dict[str, str | None], key: bytes, call_id: str) -> bool:
+def is_marked(params: Mapping[str, str | None], key: bytes, call_id: str) -> bool:
     """Whether the parameters of one of our URIs carry the mark of this dialog."""
     return hmac.compare_digest(params.get(PARAMETER) or "", dialog_mark(key, call_id))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from sip.errors import BadRequest, Forbidden
@@ -20,13 +19,25 @@ from sip.uri import Uri
 Source = Literal["digest", "p-asserted-identity", "remote-party-id", "from"]
 
 
-@dataclass(frozen=True, slots=True)
 class Identity:
     """The user behind a request: his AOR (as `Uri.aor` gives it), how we know, and the name that he shows."""
 
-    aor: str
-    source: Source
-    display: str | None = None
+    __slots__ = ("aor", "display", "source")
+
+    def __init__(self, aor: str, source: Source, display: str | None = None) -> None:
+        self.aor = aor
+        self.source: Source = source
+        self.display = display
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Identity):
+            return NotImplemented
+        return (self.aor, self.source, self.display) == (other.aor, other.source, other.display)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<Identity {self.aor} by {self.source}>"
 
 
 class UserDirectory(Protocol):

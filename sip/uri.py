@@ -6,9 +6,11 @@ RFC 3261 §19.1 (syntax in §25.1, comparison in §19.1.4), RFC 3966 (tel), RFC 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv6Address
+from typing import Final
 
 from sip.errors import BadRequest
 
@@ -27,27 +29,58 @@ _ESCAPED = re.compile(r"%([0-9A-Fa-f]{2})")
 _SEPARATORS = re.compile(r"[-.()]")
 _TEL = re.compile(r"\+?[0-9A-Fa-f*#\-.()]++")
 
+Params = Mapping[str, str | None]
+"""Parameters by name; None where one has no value."""
+
+_NO_PARAMS: Final[Params] = {}
+
 _UNRESERVED = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.!~*'()")
 
 _NEVER_IGNORED = ("user", "ttl", "method", "maddr", "transport")
 """Parameters that must stand in both URIs or in none (RFC 3261 §19.1.4; transport from its examples)."""
 
 
-@dataclass(slots=True)
 class Uri:
-    """A sip: or sips: URI.
+    """A sip: or sips: URI; never changed once made, since everybody who reads the same text shares it.
 
     `user`, `password`, parameter values and `headers` keep their %-escapes; parameter names are in lower
     case; `host` is without the brackets of an IPv6 reference; `headers` is what follows the "?".
     """
 
-    scheme: str = "sip"
-    user: str | None = None
-    password: str | None = None
-    host: str = ""
-    port: int | None = None
-    params: dict[str, str | None] = field(default_factory=dict)
-    headers: str = ""
+    # No dataclass: the constructor of one is not compiled, and costs several times as much.
+    __slots__ = ("_aor", "headers", "host", "params", "password", "port", "scheme", "user")
+
+    def __init__(
+        self,
+        scheme: str = "sip",
+        user: str | None = None,
+        password: str | None = None,
+        host: str = "",
+        port: int | None = None,
+        params: Params | None = None,
+        headers: str = "",
+    ) -> None:
+        self.scheme = scheme
+        self.user = user
+        self.password = password
+        self.host = host
+        self.port = port
+        self.params: Params = _NO_PARAMS if params is None else params
+        self.headers = headers
+        self._aor = ""
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Uri):
+            return NotImplemented
+        return self._parts() == other._parts()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _parts(self) -> tuple[object, ...]:
+        return self.scheme, self.user, self.password, self.host, self.port, self.params, self.headers
+
+    def __repr__(self) -> str:
+        return f"<Uri {self}>"
 
     def __str__(self) -> str:
         return f"{self._base()}{_render_params(self.params)}{'?' + self.headers if self.headers else ''}"
@@ -68,10 +101,10 @@ class Uri:
         The scheme is always sip, the host in lower case, escapes of unreserved characters are resolved,
         and password, port and parameters are left out.
         """
-        user, host = self.user, self.host
-        if len(host) + len(user or "") <= _WORTH_REMEMBERING:
-            return _remembered_aor(user, host)
-        return _aor(user, host)
+        aor = self._aor
+        if not aor:
+            aor = self._aor = _aor(self.user, self.host)
+        return aor
 
 
 @dataclass(slots=True)
@@ -79,7 +112,7 @@ class TelUri:
     """A tel: URI (RFC 3966); `number` keeps its visual separators."""
 
     number: str
-    params: dict[str, str | None] = field(default_factory=dict)
+    params: Params = field(default_factory=dict)
 
     @property
     def scheme(self) -> str:
@@ -116,6 +149,10 @@ AnyUri = Uri | TelUri | OtherUri
 
 def parse_uri(text: str) -> AnyUri:
     """Read a URI.  Raises BadRequest when it is malformed."""
+    return _remembered(text) if len(text) <= _WORTH_REMEMBERING else _parse(text)
+
+
+def _parse(text: str) -> AnyUri:
     scheme, colon, rest = text.partition(":")
     if scheme != "sip":
         if not colon or _SCHEME.fullmatch(scheme) is None:
@@ -127,35 +164,25 @@ def parse_uri(text: str) -> AnyUri:
             if _OPAQUE.fullmatch(rest) is None:
                 raise BadRequest("Malformed URI")
             return OtherUri(scheme, text)
-    parts = _remembered_parts(rest) if len(rest) <= _WORTH_REMEMBERING else _sip_parts(rest)
-    if parts is None:
-        raise BadRequest("Malformed SIP URI")
-    user, password, host, port, params_text, headers = parts
-    return Uri(scheme, user, password, host, port, _parse_params(params_text) if params_text else {}, headers)
-
-
-_Parts = tuple[str | None, str | None, str, int | None, str, str]
-
-
-def _sip_parts(rest: str) -> _Parts | None:
-    """User, password, host, port, parameters and headers of what follows the scheme; None when malformed."""
     match = _SIP.fullmatch(rest)
     if match is None:
-        return None
+        raise BadRequest("Malformed SIP URI")
     user, password, host, ipv6, port_text, params, headers = match.groups()
     if ipv6 is not None:
         host = _ipv6(ipv6)
     port = None if port_text is None else int(port_text)
     if port is not None and port > 65535:
-        return None
+        raise BadRequest("Malformed SIP URI")
     # "sip:@host" is seen for "no user"; the grammar has no empty user.
-    return user or None, password, host, port, params, headers or ""
+    return Uri(
+        scheme, user or None, password, host, port, _parse_params(params) if params else None, headers or ""
+    )
 
 
 _WORTH_REMEMBERING = 96
 """Characters; longer texts would let a stranger fill the memory."""
 
-_remembered_parts = lru_cache(maxsize=4096)(_sip_parts)
+_remembered = lru_cache(maxsize=4096)(_parse)
 """From, To and Request-URI of a PUBLISH or REGISTER are mostly one and the same text."""
 
 
@@ -164,10 +191,6 @@ def _aor(user: str | None, host: str) -> str:
     if ":" in host:
         host = f"[{host}]"
     return f"sip:{host}" if user is None else f"sip:{canonical_escapes(user)}@{host}"
-
-
-_remembered_aor = lru_cache(maxsize=4096)(_aor)
-"""As `_remembered_parts`; a request asks for the AOR of each of its parties several times."""
 
 
 def parse_host(text: str) -> tuple[str, int | None]:
@@ -250,7 +273,7 @@ def _escapes(text: str | None) -> str | None:
     return None if text is None else canonical_escapes(text)
 
 
-def _folded(params: dict[str, str | None]) -> dict[str, str | None]:
+def _folded(params: Params) -> dict[str, str | None]:
     return {
         canonical_escapes(name).lower(): None if value is None else canonical_escapes(value).lower()
         for name, value in params.items()
@@ -290,7 +313,7 @@ def _parse_tel(rest: str) -> TelUri:
     return TelUri(number, _parse_params(";" + params))
 
 
-def _render_params(params: dict[str, str | None]) -> str:
+def _render_params(params: Params) -> str:
     if not params:
         return ""
     return "".join(f";{name}" if value is None else f";{name}={value}" for name, value in params.items())

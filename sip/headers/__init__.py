@@ -11,10 +11,11 @@ from sip.headers.contact import Contact
 from sip.headers.credentials import Credentials
 from sip.headers.cseq import CSeq
 from sip.headers.event import Event
-from sip.headers.grammar import Quoted, malformed, parse_params, quote, render_params, split_commas, unquote
+from sip.headers.grammar import malformed, parse_params, quote, render_params, split_commas, unquote
 from sip.headers.media_type import MediaType
 from sip.headers.name_addr import NameAddr
 from sip.headers.names import COMPACT, canonical_name
+from sip.headers.quoted import Quoted
 from sip.headers.subscription_state import SubscriptionState
 from sip.headers.via import Via
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Self
+from typing import Self
 
 from sip.headers.grammar import TOKEN, malformed
 
@@ -21,11 +21,14 @@ METHODS = frozenset(
 """Methods of the IANA registry; anything else is an extension that we do not know."""
 
 
-class CSeq(NamedTuple):
+class CSeq:
     """Sequence number (0 to 2**32-1) and method."""
 
-    number: int
-    method: str
+    __slots__ = ("method", "number")
+
+    def __init__(self, number: int, method: str) -> None:
+        self.number = number
+        self.method = method
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -46,6 +49,13 @@ class CSeq(NamedTuple):
         if TOKEN.fullmatch(method) is None:
             raise malformed("CSeq", "method is not a token")
         return cls(number, method)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, CSeq):
+            return NotImplemented
+        return self.number == other.number and self.method == other.method
+
+    __hash__ = None  # type: ignore[assignment]
 
     def __str__(self) -> str:
         return f"{self.number} {self.method}"

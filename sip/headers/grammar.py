@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 
 from sip.errors import BadRequest
+from sip.headers.quoted import Quoted
 
 TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]++")
 """token of RFC 3261 §25.1."""
@@ -24,15 +25,6 @@ _PARAM = re.compile(
 )
 _PLAIN_VALUE = re.compile(r"[A-Za-z0-9\-.!%*_+`'~:\[\]]++")
 """gen-value without quotes: token or host."""
-
-
-class Quoted(str):
-    """The text of a quoted string, unescaped; it is rendered in quotes even where a token would do.
-
-    Feature parameters (RFC 3840 §9) change their meaning without their quotes, so they are remembered.
-    """
-
-    __slots__ = ()
 
 
 def malformed(header: str, why: str = "") -> BadRequest:

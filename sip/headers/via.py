@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import Self
 
 from sip.headers.grammar import malformed, parse_params, render_params
@@ -16,15 +15,38 @@ _USUAL = {f"SIP/2.0/{name}": name for name in ("UDP", "TCP", "TLS", "SCTP", "WS"
 """How nearly every Via begins; the others go the long way."""
 
 
-@dataclass(slots=True)
 class Via:
     """One Via value.  `transport` is in capitals ("UDP"), `host` without the brackets of IPv6."""
 
-    transport: str
-    host: str
-    port: int | None = None
-    params: dict[str, str | None] = field(default_factory=dict)
-    protocol: str = "SIP/2.0"
+    # No dataclass: the constructor of one is not compiled, and costs several times as much.
+    __slots__ = ("host", "params", "port", "protocol", "transport")
+
+    def __init__(
+        self,
+        transport: str,
+        host: str,
+        port: int | None = None,
+        params: dict[str, str | None] | None = None,
+        protocol: str = "SIP/2.0",
+    ) -> None:
+        self.transport = transport
+        self.host = host
+        self.port = port
+        self.params: dict[str, str | None] = {} if params is None else params
+        self.protocol = protocol
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Via):
+            return NotImplemented
+        return self._parts() == other._parts()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _parts(self) -> tuple[object, ...]:
+        return self.transport, self.host, self.port, self.params, self.protocol
+
+    def __repr__(self) -> str:
+        return f"<Via {self}>"
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -79,6 +101,17 @@ class Via:
 
     def __str__(self) -> str:
         return f"{self.protocol}/{self.transport} {self.sent_by}{render_params(self.params)}"
+
+
+def with_source(line: str, host: str, port: int) -> str | None:
+    """The value `line` with the source of its request in it (RFC 3581 §4), which asks for the port.
+
+    None unless the line is as nearly every client writes it, with a bare rport and nothing quoted.
+    """
+    before, asked, after = line.partition(";rport")
+    if not asked or (after and after[0] != ";") or "," in line or '"' in line or ";received=" in line:
+        return None
+    return f"{before};rport={port};received={host}{after}"
 
 
 def _port(digits: str) -> int:

@@ -15,6 +15,7 @@ from sip.errors import BadRequest
 from sip.headers import Contact, CSeq, Event, MediaType, NameAddr, Via, malformed, split_commas
 from sip.headers.grammar import delta_seconds
 from sip.headers.names import KNOWN, canonical_name
+from sip.headers.via import with_source
 
 LIST_SUFFIX = "*"
 """Marks the cache entry of all values of a name, beside the one of its first value."""
@@ -32,11 +33,16 @@ class Message:
     mandatory.  Names are taken in any case and compact form.
     """
 
-    __slots__ = ("_first", "_more", "_typed", "body")
+    __slots__ = ("_cseq", "_first", "_from", "_more", "_to", "_typed", "_via", "body")
 
     _first: dict[str, str]
     _more: dict[str, list[str]]
     _typed: dict[str, Any]
+    # Of what is asked for again and again; `_typed` has the rest.
+    _via: Via | None
+    _from: NameAddr | None
+    _to: NameAddr | None
+    _cseq: CSeq | None
     body: bytes
 
     def __init__(
@@ -45,6 +51,7 @@ class Message:
         """`fields`: lines that the parser has looked at already, in place of `headers`."""
         self._first, self._more = ({}, {}) if fields is None else fields
         self._typed = {}
+        self._via = self._from = self._to = self._cseq = None
         self.body = body
         for name, value in headers:
             self.add(name, value)
@@ -139,6 +146,16 @@ class Message:
             del self._first[key]
         self._forget(key)
 
+    def note_source(self, via: Via, host: str, port: int) -> None:
+        """Write into `via`, the topmost Via value, where the request came from, as it asks (RFC 3581 §4)."""
+        via.params["rport"] = str(port)
+        via.params["received"] = host
+        line = with_source(self._first["Via"], host, port)
+        if line is None:
+            self.replace_via(via)
+        else:
+            self._first["Via"] = line
+
     def replace_via(self, via: Via) -> None:
         """Write `via` in the place of the topmost Via value.  Raises BadRequest; ValueError as `add`."""
         line = self._first["Via"]
@@ -146,7 +163,7 @@ class Message:
         if "," in line and (rest := _split(line, "Via")[1:]):
             self._more.setdefault("Via", []).insert(0, ", ".join(rest))
         self._forget("Via")
-        self._typed["Via"] = via
+        self._via = via
 
     def items(self) -> Iterator[tuple[str, str]]:
         """(canonical name, value) of every header field line; lines of one name stand together."""
@@ -161,6 +178,14 @@ class Message:
         return (KNOWN.get(name) or canonical_name(name)) in self._first
 
     def _forget(self, key: str) -> None:
+        if key == "Via":
+            self._via = None
+        elif key == "From":
+            self._from = None
+        elif key == "To":
+            self._to = None
+        elif key == "CSeq":
+            self._cseq = None
         typed = self._typed
         if typed:
             typed.pop(key, None)
@@ -180,7 +205,7 @@ class Message:
     @property
     def via(self) -> Via:
         """The topmost Via value."""
-        found: Via | None = self._typed.get("Via")
+        found = self._via
         if found is None:
             line = self._mandatory("Via")
             if "," in line:
@@ -188,7 +213,7 @@ class Message:
                 if not parts:
                     raise malformed("Via")
                 line = parts[0]
-            found = self._typed["Via"] = Via.parse(line)
+            found = self._via = Via.parse(line)
         return found
 
     @property
@@ -204,17 +229,17 @@ class Message:
     @property
     def from_(self) -> NameAddr:
         """The From value."""
-        found: NameAddr | None = self._typed.get("From")
+        found = self._from
         if found is None:
-            found = self._typed["From"] = NameAddr.parse(self._mandatory("From"), "From")
+            found = self._from = NameAddr.parse(self._mandatory("From"), "From")
         return found
 
     @property
     def to(self) -> NameAddr:
         """The To value; its tag is the other half of a dialog once there is one."""
-        found: NameAddr | None = self._typed.get("To")
+        found = self._to
         if found is None:
-            found = self._typed["To"] = NameAddr.parse(self._mandatory("To"), "To")
+            found = self._to = NameAddr.parse(self._mandatory("To"), "To")
         return found
 
     @property
@@ -225,9 +250,9 @@ class Message:
     @property
     def cseq(self) -> CSeq:
         """The CSeq value."""
-        found: CSeq | None = self._typed.get("CSeq")
+        found = self._cseq
         if found is None:
-            found = self._typed["CSeq"] = CSeq.parse(self._mandatory("CSeq"))
+            found = self._cseq = CSeq.parse(self._mandatory("CSeq"))
         return found
 
     @property

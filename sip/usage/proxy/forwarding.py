@@ -5,7 +5,6 @@ Via and transaction (steps 8 to 10) are the sender's, timer C (step 11) is the r
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sip.dialog_mark import PARAMETER
@@ -63,7 +62,7 @@ def request_uri(uri: Uri) -> str:
     if not uri.headers and "method" not in uri.params:
         return str(uri)
     params = {name: value for name, value in uri.params.items() if name != "method"}
-    return str(replace(uri, params=params, headers=""))
+    return str(Uri(uri.scheme, uri.user, uri.password, uri.host, uri.port, params))
 
 
 def add_record_route(copy: Request, inbound: Flow, outbound: Flow, mark: str) -> None:
@@ -93,4 +92,4 @@ def _secured(hop: Flow | Uri, uri_text: str) -> Flow | Uri:
     """With a SIPS Request-URI the next hop is looked up as if it were one too (§16.6 step 7)."""
     if not isinstance(hop, Uri) or hop.scheme == "sips" or uri_text[:5].lower() != "sips:":
         return hop
-    return replace(hop, scheme="sips")
+    return Uri("sips", hop.user, hop.password, hop.host, hop.port, hop.params, hop.headers)
