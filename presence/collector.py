@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-THRESHOLDS: Final = (20_000, 10, 1000)
-"""Of `gc.set_threshold`.  20,000 new objects take some milliseconds to look at, ten times as many some tens;
-everything is looked at only after two hundred million more objects were made than freed."""
+THRESHOLDS: Final = (5_000, 4, 10_000)
+"""Of `gc.set_threshold`.  How long a look takes goes by how many new objects it is at: for 5000 that is a
+millisecond or two, and for those of four such looks (20,000) some ten: the longest that the reactor is kept
+from others.  Everything is looked at only after two hundred million more objects were made than freed."""
 
 
 def look_seldom() -> None:

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from presence.collector import resting
+from presence.collector import THRESHOLDS, look_seldom, resting
 
 
 @pytest.fixture(autouse=True)
 def _as_before() -> Iterator[None]:
+    before = gc.get_threshold()
     yield
+    gc.set_threshold(*before)
     gc.unfreeze()
     gc.enable()
 
@@ -30,3 +32,12 @@ def test_it_works_on_after_a_restore_that_failed() -> None:
     with pytest.raises(ValueError, match="row"), resting():
         raise ValueError("row")
     assert gc.isenabled()
+
+
+def test_no_look_but_the_last_is_at_more_than_some_ten_thousand_objects() -> None:
+    look_seldom()
+    young, middle, old = gc.get_threshold()
+    assert (young, middle, old) == THRESHOLDS
+    # What has come since the last look at the middle generation: it is the longest that comes often.
+    assert young * (middle + 1) <= 25_000
+    assert young * middle * old >= 200_000_000
