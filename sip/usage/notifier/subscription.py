@@ -391,7 +391,7 @@ class Subscription:
             return
         self._notifying = False
         self._sending = None
-        self.usage.fan_out.answered()
+        self.usage.fan_out.answered(self.sent_at)
         if self.guessed and status == 481:
             # The phone that registered was another one: this one is waited for as before.
             self.flow, self.guessed, self._undelivered = None, False, True
@@ -422,7 +422,7 @@ class Subscription:
         """
         self._notifying = False
         sending, self._sending = self._sending, None
-        self.usage.fan_out.answered()
+        self.usage.fan_out.answered(self.sent_at)
         self.usage.stats.notifies_failed += 1
         log.info(
             "notify.failed",

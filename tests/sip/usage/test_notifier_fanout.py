@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sip.message import Request
-from sip.usage.notifier.fanout import AT_ONCE
+from sip.usage.notifier.fanout import AT_ONCE, EPOCH, OWED
 from tests.sip.house import House
 from tests.sip.usage.test_notifier import SUBSCRIBE
 
@@ -69,6 +69,31 @@ def test_answers_are_no_reason_to_send_more_than_so_many_in_a_pause(house: House
         house.answer(sent(house)[number])
     house.after(0.02)
     assert len(sent(house)) == 2 * AT_ONCE
+
+
+def test_the_wheel_lets_nobody_out_while_too_many_answers_are_owed() -> None:
+    house = House()
+    watched(house, OWED + 2 * AT_ONCE)
+    tell(house, "rain")
+    for _ in range(10):
+        house.after(0.02)
+    assert len(sent(house)) == OWED
+    house.answer(sent(house)[0])
+    assert len(sent(house)) == OWED + 1
+    house.after(0.02)
+    assert len(sent(house)) == OWED + 1
+
+
+def test_who_is_silent_owes_no_answer_any_more() -> None:
+    house = House()
+    watched(house, OWED + 2 * AT_ONCE)
+    tell(house, "rain")
+    for _ in range(10):
+        house.after(0.02)
+    house.after(2 * EPOCH)
+    for _ in range(2):
+        house.after(0.02)
+    assert len({notify.call_id for notify in sent(house)}) == OWED + 2 * AT_ONCE
 
 
 def test_what_changes_meanwhile_is_told_once_and_as_it_is_then(house: House) -> None:
