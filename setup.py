@@ -1,12 +1,15 @@
 """Compiles the busiest modules to C with mypyc if PRESENTITY_COMPILE=1; all else is in pyproject.toml.
 
 Where nothing is compiled the same source runs as it is (decision 0018). `scripts/compile` is the way to use
-it in a checkout.
+it in a checkout; `PRESENTITY_COMPILE=1 pip install .` installs the compiled form.
 """
 
 from __future__ import annotations
 
 import os
+import sys
+import tomllib
+from importlib.util import find_spec
 from pathlib import Path
 
 from setuptools import setup
@@ -82,10 +85,29 @@ def modules() -> list[str]:
     return found
 
 
-extensions = []
-if os.environ.get("PRESENTITY_COMPILE") == "1":
+def needed() -> list[str]:
+    """What compiling takes: the compiler, and all that types are read from."""
+    project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    return [*project["dependencies"], *extras["tls"], *extras["postgres"], *extras["compile"]]
+
+
+if os.environ.get("PRESENTITY_COMPILE") != "1":
+    setup()
+elif find_spec("mypyc") is None:
+    # pip asks first what building takes, and installs it.
+    setup(setup_requires=needed())
+elif {"egg_info", "dist_info"}.intersection(sys.argv):
+    # What is only described is not built.
+    setup()
+else:
     from mypyc.build import mypycify
 
-    extensions = mypycify(["--config-file", "pyproject.toml", *modules()], opt_level="3", debug_level="0")
-
-setup(ext_modules=extensions)
+    setup(
+        ext_modules=mypycify(
+            ["--config-file", "pyproject.toml", *modules()],
+            opt_level="3",
+            debug_level="0",
+            target_dir="build/mypyc",
+        )
+    )

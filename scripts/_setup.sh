@@ -1,4 +1,5 @@
-# Sourced by the other scripts: an up-to-date virtual environment in .venv of the checkout.
+# Sourced by the other scripts: an up-to-date virtual environment in .venv of the checkout (PRESENTITY_VENV=FOLDER
+# names another one, PRESENTITY_PYTHON=FILE the interpreter that it is made with).
 #
 #   setup_environment PURPOSE EXTRAS    e.g. setup_environment serve tls,postgres
 #
@@ -6,7 +7,7 @@
 # stamp file per purpose in .venv remembers what was installed.  Everything it says goes to standard error.
 
 root=$(cd -P -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/.." && pwd)
-venv=$root/.venv
+venv=$(readlink -m -- "${PRESENTITY_VENV:-$root/.venv}")
 compiled=$root/build/compiled
 test_extras=tls,postgres,softphone,test
 
@@ -92,18 +93,27 @@ setup_environment() {
     return "$status"
 }
 
-# All that compiled modules were made from, as one line.
+# All that compiled modules were made from, as one line; the version of Python (python3.11) belongs to it.
 source_print() {
-    (cd -- "$root" && find sip presence soapapi migrations config setup.py -type f ! -name '*.pyc' -print0 |
-        LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum)
+    local library=("$venv"/lib/python3.*)
+    {
+        printf '%s\n' "${library[0]##*/}"
+        cd -- "$root" && find sip presence soapapi migrations config setup.py -type f ! -name '*.pyc' -print0 |
+            LC_ALL=C sort -z | xargs -0 sha256sum
+    } | sha256sum
 }
 
-# Takes what scripts/compile has made, unless the sources are others by now.
+# Have the sources, and the Python, stayed the same since scripts/compile?
+compiled_fits() {
+    [[ -r $compiled/.stamp && $(<"$compiled/.stamp") == "$(source_print)" ]]
+}
+
+# Takes what scripts/compile has made, unless it was made of something else.
 use_compiled() {
     [[ -r $compiled/.stamp ]] || return 0
-    if [[ $(<"$compiled/.stamp") == "$(source_print)" ]]; then
+    if compiled_fits; then
         export PYTHONPATH=$compiled${PYTHONPATH:+:$PYTHONPATH}
     else
-        say "presentity: the sources have changed since scripts/compile: running them as they are"
+        say "presentity: the sources or the Python have changed since scripts/compile: running them as they are"
     fi
 }

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bench_lib import kamailio, machine, report, sipp
+from bench_lib import builds, kamailio, machine, report, sipp
 from bench_lib.errors import BenchError
 from bench_lib.measure import Bench, Options, Result
 from bench_lib.operations import LISTS, OPERATIONS
@@ -44,7 +44,9 @@ def parser() -> argparse.ArgumentParser:
             f"  {name:16} {it.text}{'' if it.usual else ' (only if named)'}"
             for name, it in OPERATIONS.items()
         )
-        + "\n\nHow to read what comes out: docs/benchmarks/README.md.",
+        + "\n\nThe server runs compiled if scripts/compile has been used, and on the Python of .venv"
+        "\n(PRESENTITY_PYTHON=FILE PRESENTITY_VENV=FOLDER scripts/bench: on another one)."
+        "\nHow to read what comes out: docs/benchmarks/README.md.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     made.add_argument("operations", nargs="*", metavar="OPERATION", help="which (default: all); see below")
@@ -208,12 +210,14 @@ def _run(
         "date": time.strftime("%Y-%m-%d %H:%M %z"),
         "command": shlex.join(["scripts/bench", *sys.argv[1:]]),
         **machine.facts(),
+        **(build := builds.facts()),
         "load of the machine before": str(machine.load()),
     }
     if chosen.peer:
         facts["peer"] = kamailio.version()
     results, faults = measure_all(targets, names, options, rounds, progress, chosen.driver)
     facts["taken"] = clock(time.monotonic() - begun)
+    print("\n".join(f"{key}: {value}" for key, value in build.items()) + "\n")
     measured = rows(results)
     parts = (main_table(measured), ratio_table(measured, "presentity"), more_table(measured))
     print("\n".join(part for part in parts if part))

@@ -1,4 +1,4 @@
-"""On what a measurement was made: machine, versions, load beside it."""
+"""On what a measurement was made: machine, versions, load beside it (`builds` has Python's own)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ def facts() -> dict[str, str]:
         "processors": str(os.cpu_count()),
         "memory": _memory(),
         "system": f"{platform.system()} {platform.release()}",
-        "python": platform.python_version(),
         "sqlite": sqlite3.sqlite_version,
         "revision": _printed("git", "-C", str(ROOT), "describe", "--always", "--dirty"),
     }

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench_lib import machine
+from bench_lib import builds, machine
 from bench_lib.driver import Driver
 from bench_lib.errors import BenchError
 from bench_lib.operations import LISTS
@@ -340,7 +340,9 @@ def main() -> int:
         chosen.work.mkdir(parents=True, exist_ok=True)
         profiler = Profiler(chosen, folder)
         try:
-            print(f"# {chosen.operation}\n\n" + getattr(profiler, chosen.method)())
+            # cProfile sees no function that is compiled: it has the source run.
+            form = builds.INTERPRETED if chosen.method == "cprofile" else builds.form()
+            print(f"# {chosen.operation} ({form})\n\n" + getattr(profiler, chosen.method)())
         except BenchError as error:
             print(f"scripts/profile: {error}\n{tail(chosen.work / 'profiled.log')}", file=sys.stderr)
             return 2

@@ -149,7 +149,7 @@ def test_what_is_written_holds_the_raw_results_and_the_machine(tmp_path):
     files = report.write(tmp_path, "now", machine.facts(), results, "presentity")
     raw = json.loads((tmp_path / "now.json").read_text())
     assert raw["results"][0]["count"] == 7
-    assert raw["facts"]["python"] == machine.facts()["python"]
+    assert raw["facts"]["sqlite"] == machine.facts()["sqlite"]
     page = (tmp_path / "now.md").read_text()
     assert "| register  | presentity | 50.0" in page
     assert (tmp_path / "now-latency.svg" in files) == (importlib.util.find_spec("matplotlib") is not None)

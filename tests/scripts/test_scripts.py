@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = ("_setup.sh", "bench", "compile", "costs", "presentity", "profile", "serve", "softphone", "test")
-SCRIPTS = [ROOT / "scripts" / name for name in NAMES] + [ROOT / ".ci" / "run"]
+NAMES = ("_setup.sh", "bench", "compile", "costs", "presentity", "profile", "serve", "softphone")
+SCRIPTS = [ROOT / "scripts" / name for name in (*NAMES, "test", "test-compiled")] + [ROOT / ".ci" / "run"]
 
 FAKE_PYTHON = """#!/bin/bash
 case "$*" in
 *"-m venv"*)
     for folder in "$@"; do :; done
-    mkdir -p "$folder/bin"
+    mkdir -p "$folder/bin" "$folder/lib/${VERSION:-python3.11}"
     cp "$0" "$folder/bin/python"
-    printf '#!/bin/bash\\necho "presentity $*"\\n' >"$folder/bin/presentity"
+    printf '#!/bin/bash\\necho "presentity $*"\\necho "$PYTHONPATH" >"$PATHS"\\n' >"$folder/bin/presentity"
     chmod +x "$folder/bin/presentity" ;;
 *"pip "*install*)
     echo install >>"$LOG"
@@ -47,6 +48,7 @@ class Checkout:
         self.environment = {
             "PATH": os.environ["PATH"],
             "LOG": str(self.log),
+            "PATHS": str(folder / "paths"),
             "PRESENTITY_PYTHON": str(self.python),
         }
 
@@ -68,6 +70,23 @@ class Checkout:
     @property
     def installs(self) -> int:
         return len(self.log.read_text().splitlines()) if self.log.exists() else 0
+
+    def compile(self) -> Path:
+        """As if scripts/compile had run; where it puts what it makes."""
+        made = self.root / "build" / "compiled"
+        made.mkdir(parents=True)
+        for name in ("sip", "presence", "soapapi", "migrations", "config"):
+            (self.root / name).mkdir()
+        (self.root / "setup.py").touch()
+        (self.root / "sip" / "core.py").write_text("one")
+        line = 'source scripts/_setup.sh; source_print >"$compiled/.stamp"'
+        subprocess.run(["bash", "-c", line], cwd=self.root, env=self.environment, check=True)
+        return made
+
+    @property
+    def path(self) -> str:
+        """PYTHONPATH of what was started last."""
+        return Path(self.environment["PATHS"]).read_text().strip()
 
 
 @pytest.fixture
@@ -125,3 +144,37 @@ def test_without_a_python_the_message_says_what_is_needed(checkout, tmp_path):
     status, _, err = checkout.run(PATH=str(tools), PRESENTITY_PYTHON="")
     assert status == 2
     assert "Python 3.11 or later is needed" in err
+
+
+def test_what_was_compiled_is_used(checkout):
+    checkout.run()
+    assert checkout.path == ""
+    made = checkout.compile()
+    assert checkout.run()[2] == ""
+    assert checkout.path == str(made)
+    checkout.run(PYTHONPATH="/elsewhere")
+    assert checkout.path == f"{made}:/elsewhere"
+
+
+def test_what_was_compiled_of_other_sources_is_not_used(checkout):
+    checkout.run()
+    checkout.compile()
+    (checkout.root / "sip" / "core.py").write_text("two")
+    _, _, err = checkout.run()
+    assert "the sources or the Python have changed since scripts/compile" in err
+    assert checkout.path == ""
+
+
+def test_what_was_compiled_for_another_python_is_not_used(checkout):
+    checkout.run()
+    checkout.compile()
+    shutil.rmtree(checkout.root / ".venv")
+    _, _, err = checkout.run(VERSION="python3.12")
+    assert "the sources or the Python have changed since scripts/compile" in err
+    assert checkout.path == ""
+
+
+def test_another_environment_can_be_named(checkout, tmp_path):
+    assert checkout.run(PRESENTITY_VENV=str(tmp_path / "other"))[0] == 0
+    assert (tmp_path / "other" / "bin" / "python").exists()
+    assert not (checkout.root / ".venv").exists()

@@ -77,6 +77,8 @@ class Counter:
         self._before = (sys.gettrace(), sys.getprofile(), gc.isenabled())
         # The collector runs whenever it likes, and calls what libraries have hung on it.
         gc.disable()
+        # Python 3.12 tells of none if nobody wanted them when tracing began (python/cpython#103615).
+        sys._getframe().f_trace_opcodes = True
         sys.setprofile(self._profile)
         sys.settrace(self._trace)
         return self
