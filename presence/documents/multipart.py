@@ -122,6 +122,14 @@ def parse_multipart(
 
 
 def _head(part: Part) -> bytes:
+    if part.content_id is not None and not part.headers:
+        # Nearly all are so.
+        head = (
+            "Content-Transfer-Encoding: binary\r\n"
+            f"Content-ID: <{part.content_id}>\r\nContent-Type: {part.content_type}\r\n\r\n"
+        )
+        if head.count("\n") == 4 and head.count("\r") == 4 and "\0" not in head:
+            return head.encode(*_ENCODE)
     lines = ["Content-Transfer-Encoding: binary"]
     if part.content_id is not None:
         lines.append(f"Content-ID: <{part.content_id}>")

@@ -172,24 +172,19 @@ def render_resource(resource: Resource) -> bytes:
     reason (§5.5).
     """
     uri, names, instances, attributes = resource
-    out = [f'<resource uri="{escaped(uri)}"'.encode(), attributes, b">"]
-    out += [named("name", name).encode() for name in names]
+    out = f'<resource uri="{escaped(uri)}"{attributes.decode()}>'
+    for name in names:
+        out += named("name", name)
     for ident, state, cid, reason, own, content in instances:
         if state == ACTIVE and cid is None:
             raise ValueError(f"RLMI: the active instance {ident} of {uri} has no cid")
         if state == TERMINATED and reason is None:
             raise ValueError(f"RLMI: the terminated instance {ident} of {uri} has no reason")
-        text = f'<instance id="{escaped(ident)}" state="{state}"'
+        out += f'<instance id="{escaped(ident)}" state="{state}"'
         if cid is not None:
-            text = f'{text} cid="{escaped(cid)}"'
+            out += f' cid="{escaped(cid)}"'
         if reason is not None:
-            text = f'{text} reason="{escaped(reason)}"'
-        out.append(text.encode())
-        if own:
-            out.append(own)
-        if content:
-            out += (b">", *content, b"</instance>")
-        else:
-            out.append(b"/>")
-    out.append(b"</resource>")
-    return b"".join(out)
+            out += f' reason="{escaped(reason)}"'
+        out += own.decode()
+        out += f">{b''.join(content).decode()}</instance>" if content else "/>"
+    return f"{out}</resource>".encode()

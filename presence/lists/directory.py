@@ -8,6 +8,7 @@ members that nobody can subscribe to.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Final, NamedTuple, Protocol
 
 from presence.documents.resource_lists import Reference, parse_resource_lists
@@ -55,23 +56,30 @@ class _Entry(NamedTuple):
 class _Within:
     """Who is in which lists, as they are unfolded."""
 
-    __slots__ = ("_depths",)
+    __slots__ = ("_paths",)
 
     def __init__(self) -> None:
-        self._depths: dict[str, dict[str, int]] = {}
+        self._paths: dict[str, list[tuple[str, ...]]] = {}
 
     def add(self, aor: str, path: tuple[str, ...]) -> None:
         """`aor` is in the last of the lists `path`, which has the others around it."""
-        depths = self._depths.setdefault(aor, {})
-        for depth, uri in enumerate(path):
-            depths.setdefault(uri, depth)
+        paths = self._paths.get(aor)
+        if paths is None:
+            self._paths[aor] = [path]
+        else:
+            paths.append(path)
 
     def of(self, members: Iterable[Member]) -> dict[str, tuple[str, ...]]:
         """By the AOR of each member, the innermost list first."""
-        found = {}
+        found: dict[str, tuple[str, ...]] = {}
+        # Most are in the same lists: these have one tuple together.
+        known: dict[tuple[tuple[str, ...], ...], tuple[str, ...]] = {}
         for member in members:
-            depths = self._depths.get(member.aor, {})
-            found[member.aor] = tuple(sorted(depths, key=lambda uri: -depths[uri]))
+            paths = tuple(self._paths.get(member.aor, ()))
+            lists = known.get(paths)
+            if lists is None:
+                lists = known[paths] = _innermost_first(paths)
+            found[member.aor] = lists
         return found
 
 
@@ -128,7 +136,9 @@ class ListDirectory:
         names: dict[str, str] = {}
         within = _Within()
         unfolded = list(self._unfold(entries, watcher, {aor}, within, (aor,), names))
-        members = [it if it.name else it._replace(name=names.get(it.aor)) for it in unfolded]
+        members = [
+            it if it.name or it.aor not in names else it._replace(name=names[it.aor]) for it in unfolded
+        ]
         return ResourceList(
             aor,
             tuple(members[: self._limit]),
@@ -192,7 +202,8 @@ class ListDirectory:
                     seen.add(uri)
                     yield Member(uri, uri, name, NORESOURCE)
                 continue
-            aor = self._users.resolve(aor) or aor
+            user = self._users.resolve(aor)
+            aor = user or aor
             around = path if group is None or group in path else (*path, group)
             within.add(aor, around)
             if names is not None and name:
@@ -200,7 +211,7 @@ class ListDirectory:
             if aor in seen:
                 continue
             seen.add(aor)
-            reference = self.find(aor)
+            reference = self.find(aor) if user is None else None
             if reference is None:
                 yield Member(uri, aor, name)
             elif not self._is(watcher, reference.owner):
@@ -230,6 +241,16 @@ def _document_entries(items: Iterable[Document | Reference]) -> Iterator[_Entry]
             yield _Entry(item.uri, None if name is None else name.text or None)
 
 
+def _innermost_first(paths: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    """The lists of all these paths, each once, by how deep it is in the first path that has it."""
+    depths: dict[str, int] = {}
+    for path in paths:
+        for depth, uri in enumerate(path):
+            depths.setdefault(uri, depth)
+    return tuple(sorted(depths, key=lambda uri: -depths[uri]))
+
+
+@lru_cache(maxsize=16_384)
 def _aor(uri: str) -> str | None:
     """The AOR of what can be subscribed to; None for URIs of other worlds."""
     if uri[: len(_PRESENCE_SCHEME)].lower() == _PRESENCE_SCHEME:

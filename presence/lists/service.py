@@ -230,7 +230,12 @@ class ListService:
 
     def add_member(self, view: ListSubscriptionView, aor: str) -> None:
         """`view` wants to hear of `aor`."""
-        self._members.setdefault((view.package, aor), {})[view] = None
+        key = (view.package, aor)
+        views = self._members.get(key)
+        if views is None:
+            self._members[key] = {view: None}
+        else:
+            views[view] = None
 
     def remove_member(self, view: ListSubscriptionView, aor: str) -> None:
         """`view` does not want to hear of `aor` any more."""

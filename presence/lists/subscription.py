@@ -175,7 +175,8 @@ class ListSubscriptionView:
                 self._stale[member.aor] = None
             # Also one whom nobody can subscribe to: an address may become that of a user.
             self._service.add_member(self, member.aor)
-            self.judge(member.aor)
+            if self._watches:
+                self.judge(member.aor)
 
     def _forget(self, aor: str) -> None:
         member = self._members.pop(aor, None)

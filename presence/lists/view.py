@@ -10,10 +10,11 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Sequence, Set
+from functools import lru_cache
 from hashlib import blake2s
 from typing import Final, NamedTuple
 
-from presence.documents.common import Name
+from presence.documents.common import Name, escaped
 from presence.documents.multipart import Part, render_related
 from presence.documents.rlmi import (
     ACTIVE,
@@ -38,6 +39,8 @@ _TOKEN: Final = re.compile(r"[A-Za-z0-9_.\-]+")
 _ID_BYTES: Final = 5
 _PART_BYTES: Final = 120
 """What a part takes beside its body, Content-Type and Content-ID."""
+_INSTANCE_BYTES: Final = len('<instance id="" state="" cid="" reason=""/>')
+"""What an instance takes in RLMI beside its values."""
 _STATES: Final = frozenset({ACTIVE, PENDING, TERMINATED})
 
 
@@ -71,12 +74,12 @@ class ListNotification(NamedTuple):
 class _Shown:
     """A member and his state; `state` is None as long as nothing is known of him."""
 
-    __slots__ = ("body", "content_type", "instance", "member", "reason", "reported", "state")
+    __slots__ = ("_unknown_size", "body", "content_type", "instance", "member", "reason", "reported", "state")
 
     def __init__(self, member: Member) -> None:
         self.member = member
-        # The same for a member whenever he is in the list: nobody is two instances to his subscriber.
-        self.instance = blake2s(member.aor.encode("utf-8", "replace"), digest_size=_ID_BYTES).hexdigest()
+        self._unknown_size = 0
+        self.instance = _instance_of(member.aor)
         self.state: str | None = None
         self.reason: str | None = None
         self.body: bytes | None = None
@@ -85,6 +88,30 @@ class _Shown:
         """Whether a notification named him."""
         if member.refused is not None:
             self.set(TERMINATED, None, PIDF, member.refused)
+
+    def rename(self, member: Member) -> None:
+        """The same one, by another URI or name."""
+        self.member = member
+        self._unknown_size = 0
+
+    @property
+    def unknown_size(self) -> int:
+        """Bytes in a notification as one of whom nothing is known."""
+        if not self._unknown_size:
+            # With the line end after it.
+            self._unknown_size = len(render_resource(_unknown(self))) + 1
+        return self._unknown_size
+
+    def size(self, cid_size: int) -> int:
+        """The same with his state, rather too many than too few; a Content-ID has `cid_size` bytes."""
+        if self.state is None:
+            return self.unknown_size
+        size = self.unknown_size + _INSTANCE_BYTES + len(self.instance) + len(self.state)
+        if self.reason is not None:
+            size += len(escaped(self.reason).encode())
+        if self.body is not None:
+            size += 2 * cid_size + _PART_BYTES + len(self.content_type) + len(self.body)
+        return size
 
     def set(self, state: str, body: bytes | None, content_type: str, reason: str | None) -> bool:
         """Whether that is anything new."""
@@ -186,7 +213,7 @@ class ListView:
             shown = before.pop(member.aor, None)
             if shown is not None and shown.member.refused == member.refused:
                 if shown.member != member:
-                    shown.member = member
+                    shown.rename(member)
                     self._marked.add(member.aor)
             else:
                 known = shown is not None and shown.reported
@@ -247,29 +274,22 @@ class ListView:
         left = (self.room or 0) - len(ListNotification(empty, (), self._content_id("list")).render()[1])
         whole = left
         # In a full state all members are named in any case, those who went are not.
-        named = {it: _size(_unknown(it)) for it in told if full and it.member.aor in self._shown}
+        named = {it: it.unknown_size for it in told if full and it.member.aor in self._shown}
         left -= sum(named.values())
+        cid_size = len(escaped(self._content_id("0" * 2 * _ID_BYTES)).encode())
         later: set[_Shown] = set()
         for shown in told:
-            size = self._size(shown)
+            size = shown.size(cid_size)
             if size > whole:
                 log.warning("list.document-too-large", extra={"member": shown.member.aor, "size": size})
                 shown.set(TERMINATED, None, PIDF, GIVEUP)
-                size = self._size(shown)
+                size = shown.size(cid_size)
             size -= named.get(shown, 0)
             if size > left:
                 later.add(shown)
             else:
                 left -= size
         return later
-
-    def _size(self, shown: _Shown) -> int:
-        """Bytes that a member takes in a notification, rather too many than too few."""
-        if shown.body is None:
-            return _size(_resource(shown, None))
-        cid = self._content_id(shown.instance)
-        part = _PART_BYTES + len(cid) + len(shown.content_type) + len(shown.body)
-        return _size(_resource(shown, cid)) + part
 
     def delivered(self) -> None:
         """The last notification has arrived."""
@@ -285,6 +305,12 @@ class ListView:
         return f"{what}.{self.version}.{self._token}@{self._host}"
 
 
+@lru_cache(maxsize=16_384)
+def _instance_of(aor: str) -> str:
+    """The same for a member whenever he is in a list: nobody is two instances to his subscriber."""
+    return blake2s(aor.encode("utf-8", "replace"), digest_size=_ID_BYTES).hexdigest()
+
+
 def _resource(shown: _Shown, cid: str | None) -> Resource:
     member, state = shown.member, shown.state
     instances: Iterable[Instance] = ()
@@ -296,11 +322,6 @@ def _resource(shown: _Shown, cid: str | None) -> Resource:
 def _unknown(shown: _Shown) -> Resource:
     """One whose state follows."""
     return Resource(shown.member.uri, _names(shown.member.name))
-
-
-def _size(resource: Resource) -> int:
-    # With the line end after it.
-    return len(render_resource(resource)) + 1
 
 
 def _names(name: str | None) -> tuple[Name, ...]:

@@ -32,6 +32,8 @@ class Filtering:
     @property
     def applicable(self) -> WatcherFilter | None:
         """What of it holds for the documents of this subscription, None for everything."""
+        if self.wanted is None:
+            return None
         return self._compiled.applicable(self.wanted, self._subscription.aor, self._subscription.lists)
 
     def _check(self, wanted: WatcherFilter) -> None:

@@ -184,7 +184,7 @@ class PresencePolicy:
     def _outcome(self, watcher: str, aor: str) -> _Outcome:
         """As `decision`, out of memory: it is asked for every watcher at every change."""
         rules = self.book.rules_of(aor)
-        who = self._known_as(watcher)
+        who = self._directory.resolve(watcher) or self._known_as(watcher)
         if not rules and who != aor:
             outcome = self._unruled.get(who)
             if outcome is None:
