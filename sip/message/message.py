@@ -341,7 +341,13 @@ class Message:
             first["Content-Length"] = length
         if self._more:
             self._more.pop("Content-Length", None)
-            head = "\r\n".join([f"{name}: {value}" for name, value in self.items()])
+            more = self._more
+            lines: list[str] = []
+            for name, value in first.items():
+                lines.append(f"{name}: {value}")
+                if name in more:
+                    lines += [f"{name}: {further}" for further in more[name]]
+            head = "\r\n".join(lines)
         else:
             head = "\r\n".join([f"{name}: {value}" for name, value in first.items()])
         return f"{self.start_line}\r\n{head}\r\n\r\n".encode("utf-8", "surrogateescape") + self.body

@@ -45,8 +45,8 @@ def parse_head(head: bytes, body: bytes, fault: str | None = None) -> Request | 
     """
     text = head.decode("utf-8", "surrogateescape")
     lines = text.split("\r\n")
-    breaks = len(lines) - 1
-    if text.count("\n") != breaks or text.count("\r") != breaks:
+    joined = "".join(lines)
+    if "\n" in joined or "\r" in joined:
         # Elements that disagree on what ends a line can be made to see different messages.
         fault = fault or "Bare CR or LF in the message head"
         lines = [line for line in lines if _BARE.search(line) is None] or [""]
@@ -60,7 +60,9 @@ def parse_head(head: bytes, body: bytes, fault: str | None = None) -> Request | 
     known = KNOWN
     try:
         for line in lines:
-            name, value = line.split(": ", 1)
+            name, colon, value = line.partition(": ")
+            if not colon:
+                raise ValueError
             key = known[name]
             if key in first:
                 # Not rare: Via in whatever passes through.

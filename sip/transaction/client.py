@@ -103,7 +103,7 @@ class ClientTransaction:
         if self.flow.reliable:
             self._timer = layer.timers.at(self._deadline, self._tick)
         else:
-            self._timer = layer.timers.at(now + self._interval, self._tick)
+            layer.unanswered_yet.add(self)
         self._send()
 
     def receive(self, response: Response) -> None:
@@ -127,6 +127,10 @@ class ClientTransaction:
         """Wait no longer for the end of a cancelled INVITE (RFC 3261 §9.1)."""
         self._fire(ABANDONED, None)
 
+    def lingered(self) -> None:
+        """No answer comes twice any more."""
+        self._fire(LINGERED, None)
+
     def _fire(self, event: str, response: Response | None) -> None:
         transition = self._table.get((self.state, event))
         if transition is None:
@@ -141,6 +145,11 @@ class ClientTransaction:
         except TransportError as error:
             # Told from the wheel, not from within the caller that is just sending.
             self._layer.timers.after(0.0, self.flow_lost, error)
+
+    def first_tick(self) -> None:
+        """T1 is over: send again, unless there has been an answer."""
+        if self._timer is None:
+            self._fire(RETRANSMIT, None)
 
     def _tick(self) -> None:
         self._timer = None
@@ -195,7 +204,11 @@ class ClientTransaction:
     def _start_k(self, _: Response | None) -> None:
         # The request is done with; only its key stays, to absorb answers that come twice.
         self.data = b""
-        self._linger(0.0 if self.flow.reliable else self._layer.times.t4)
+        if self.flow.reliable:
+            self._linger(0.0)
+        else:
+            self._stop_timers(None)
+            self._layer.done_long_ago.add(self)
 
     def _start_m(self, _: Response | None) -> None:
         self._linger(self._layer.times.timeout)

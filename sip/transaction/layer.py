@@ -11,7 +11,7 @@ from sip.errors import TransportError
 from sip.headers.via import Via
 from sip.message import Request, Response
 from sip.stats import Stats
-from sip.timers import TimerWheel
+from sip.timers import Lane, TimerWheel
 from sip.transaction import plain
 from sip.transaction.client import ClientTransaction, ClientUser
 from sip.transaction.server import CHALLENGES, ServerTransaction
@@ -51,7 +51,12 @@ class TransactionLayer:
         self.timers = timers
         self.stats = stats
         self.times = times or TransactionTimes()
-        self.trying_after = self.times.trying_after
+        times = self.times
+        # What every transaction waits for, and nearly always in vain.
+        self.unanswered_for_long = Lane(timers, times.trying_after, ServerTransaction.say_trying)
+        self.unanswered_yet = Lane(timers, times.t1, ClientTransaction.first_tick)
+        self.answered_long_ago = Lane(timers, times.timeout, ServerTransaction.lingered)
+        self.done_long_ago = Lane(timers, times.t4, ClientTransaction.lingered)
         self._servers: dict[ServerKey, ServerTransaction] = {}
         self._clients: dict[tuple[str, str], ClientTransaction] = {}
         self._waiting_on: dict[Flow, dict[ClientTransaction, None]] = {}
@@ -118,7 +123,7 @@ class TransactionLayer:
         False for any other message, to which nothing has happened then: it has to be parsed and checked.  The
         transaction is found as by `receive_response`, for the line with the CSeq is the one that was sent.
         """
-        if not data.startswith(plain.STATUS_LINE):
+        if not data.startswith(plain.STATUS_LINE) or plain.CSEQ_END not in data:
             return False
         lines = plain.head_lines(data)
         if lines is None:

@@ -14,6 +14,7 @@ from sip.message import Response
 
 STATUS_LINE: Final = b"SIP/2.0 200 OK"
 METHOD: Final = "NOTIFY"
+CSEQ_END: Final = b" NOTIFY\r\n"
 """That of the requests whose answers are looked at in this way."""
 
 PLAIN_OK: Final = Response(200, "OK")
@@ -45,14 +46,14 @@ The remote target of a subscription's dialog is what its SUBSCRIBEs say, so Cont
 def head_lines(data: bytes) -> list[bytes] | None:
     """The lines of the head of a 200 without a body, with one Via of one value, on top; None for all else."""
     lines = data.split(b"\r\n")
-    breaks = len(lines) - 1
+    joined = b"".join(lines)
     if (
         lines[0] != STATUS_LINE
         or lines[-2:] != [b"", b""]
         # As the parser has it: elements must not disagree on what ends a line.
-        or data.count(b"\n") != breaks
-        or data.count(b"\r") != breaks
-        or b"\0" in data
+        or b"\n" in joined
+        or b"\r" in joined
+        or b"\0" in joined
         or not lines[1].startswith(b"Via: SIP/2.0/")
         or b"," in lines[1]
     ):

@@ -96,8 +96,11 @@ class ServerTransaction:
         self._layer = layer
         self._interval = layer.times.t1
         self._deadline = 0.0
-        wait = layer.times.invite_trying_after if invite else layer.trying_after
-        self._timer: Timer | None = layer.timers.after(wait, self._say_trying)
+        self._timer: Timer | None = None
+        if invite:
+            self._timer = layer.timers.after(layer.times.invite_trying_after, self.say_trying)
+        else:
+            layer.unanswered_for_long.add(self)
 
     @property
     def request(self) -> Request:
@@ -147,14 +150,20 @@ class ServerTransaction:
         for action in actions:
             action(self, response)
 
-    def _say_trying(self) -> None:
-        """Nobody has answered for a while: tell the client that the request arrived."""
+    def say_trying(self) -> None:
+        """If nobody has answered for a while: tell the client that the request arrived."""
+        if self.final_status or self.state == TERMINATED:
+            return
         self._timer = None
         if not self.last:
             self.respond(Response.answering(self.request, 100))
         times = self._layer.times
         wait = times.invite_forgotten if self.is_invite else 2 * times.timeout
         self._timer = self._layer.timers.after(wait, self._forgotten)
+
+    def lingered(self) -> None:
+        """Nobody repeats the request any more."""
+        self._fire(LINGERED, None)
 
     def _forgotten(self) -> None:
         """Whoever should have answered never will: nothing may stay for ever because of that."""
@@ -214,13 +223,18 @@ class ServerTransaction:
         if self.final_status not in CHALLENGES:
             # For half a minute it only repeats its answer: thousands of them are there at a time.
             self._request = None
-        self._linger(0.0 if self._answers.reliable else self._layer.times.timeout)
+        if self._answers.reliable:
+            self._linger(0.0)
+        else:
+            self._stop_timers()
+            self._layer.answered_long_ago.add(self)
 
     def _start_l(self, _: Response | None) -> None:
         self._linger(self._layer.times.timeout)
 
     def _end(self, _: Response | None) -> None:
         self._stop_timers()
+        self.state = TERMINATED
         self._layer.forget_server(self)
 
 

@@ -49,7 +49,7 @@ _FULL: Final = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS})
 class UdpFlow(Flow):
     """The path between one UDP listener and one peer."""
 
-    __slots__ = ("_address", "_hash", "_key", "_listener", "remote")
+    __slots__ = ("_address", "_advertised", "_hash", "_key", "_listener", "_sent_by", "remote")
 
     transport = "UDP"
 
@@ -58,7 +58,20 @@ class UdpFlow(Flow):
         self.remote = remote
         self._address = address
         self._hash = hash((id(listener), remote))
+        # Asked for with every message.
         self._key: str | None = None
+        self._advertised: Address | None = None
+        self._sent_by: str | None = None
+
+    @property
+    def reliable(self) -> bool:
+        """Datagrams may be lost."""
+        return False
+
+    @property
+    def secure(self) -> bool:
+        """Everybody can read them."""
+        return False
 
     @property
     def local(self) -> Address:
@@ -68,8 +81,17 @@ class UdpFlow(Flow):
     @property
     def advertised(self) -> Address:
         """Where the peer reaches us: the setting's host if there is one."""
-        host = self._listener.advertise
-        return self.local if host is None else (host, self._listener.bound[1])
+        if self._advertised is None:
+            host = self._listener.advertise
+            self._advertised = self.local if host is None else (host, self._listener.bound[1])
+        return self._advertised
+
+    @property
+    def sent_by(self) -> str:
+        """`host:port` for a Via of ours (RFC 3261 §18.1.1), IPv6 in brackets."""
+        if self._sent_by is None:
+            self._sent_by = super().sent_by
+        return self._sent_by
 
     @property
     def alive(self) -> bool:

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from sip.timers import TimerWheel
+from sip.timers import Lane, TimerWheel
 
 
 def test_a_timer_fires_when_it_is_due_and_not_before() -> None:
@@ -78,3 +78,58 @@ def test_one_failing_callback_does_not_keep_others_from_their_time(caplog: pytes
         wheel.advance(2)
     assert fired == ["next"]
     assert "timer.failed" in caplog.text
+
+
+def test_a_lane_calls_with_each_item_after_its_delay() -> None:
+    wheel = TimerWheel()
+    called: list[tuple[str, float]] = []
+    lane: Lane[str] = Lane(wheel, 5.0, lambda item: called.append((item, wheel.now)))
+    lane.add("first")
+    wheel.advance(2.0)
+    lane.add("second")
+    for now in (4.9, 5.0, 6.9, 7.0, 30.0):
+        wheel.advance(now)
+    assert called == [("first", 5.0), ("second", 7.0)]
+    assert (len(lane), len(wheel)) == (0, 0)
+
+
+def test_a_lane_needs_one_timer_however_many_wait_in_it() -> None:
+    wheel = TimerWheel()
+    lane: Lane[int] = Lane(wheel, 5.0, lambda item: None)
+    for number in range(100):
+        lane.add(number)
+        wheel.advance(number / 1000)
+    assert (len(lane), len(wheel)) == (100, 1)
+
+
+def test_an_item_that_fails_in_a_lane_does_not_stop_the_next(caplog: pytest.LogCaptureFixture) -> None:
+    wheel = TimerWheel()
+    called: list[int] = []
+
+    def callback(item: int) -> None:
+        called.append(item)
+        if item == 1:
+            raise LookupError
+
+    lane = Lane(wheel, 1.0, callback)
+    for number in (1, 2):
+        lane.add(number)
+    wheel.advance(1.0)
+    assert called == [1, 2]
+    assert "timer.failed" in caplog.messages
+
+
+def test_what_is_added_to_a_lane_while_it_is_worked_off_has_a_delay_of_its_own() -> None:
+    wheel = TimerWheel()
+    called: list[float] = []
+
+    def callback(item: int) -> None:
+        called.append(wheel.now)
+        if item:
+            lane.add(item - 1)
+
+    lane: Lane[int] = Lane(wheel, 1.0, callback)
+    lane.add(1)
+    wheel.advance(1.0)
+    wheel.advance(2.0)
+    assert called == [1.0, 2.0]
