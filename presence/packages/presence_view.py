@@ -124,7 +124,10 @@ class PresenceView:
         self._documents = documents
         self._subscription = subscription
         self._partial = takes_changes(tuple(subscription.accept))
-        self._filtering = Filtering(documents.tailor.filters, subscription)
+        self._filtering: Filtering | None = None
+        """None as long as nobody has brought a filter."""
+        if subscription.filter_body:
+            self._filtering = Filtering(documents.tailor.filters, subscription)
         self._told: Seen | None = None
         """What he has got before the filter, which triggers are held against; None if that is not known."""
         self._told_body: Body | None = None
@@ -145,7 +148,7 @@ class PresenceView:
     @property
     def filter(self) -> WatcherFilter | None:
         """What he asks for, None for everything."""
-        return self._filtering.wanted
+        return None if self._filtering is None else self._filtering.wanted
 
     def render(self, now_wall: float, *, full: bool) -> Notification | None:
         """The document, what has changed in it, or None if that is nothing that he wants to hear of."""
@@ -176,6 +179,8 @@ class PresenceView:
 
     def _news(self, told: Seen | None, seen: Seen) -> Body | None:
         """The document to tell who has been `told` that (None: nothing); None if it is no news for him."""
+        if self._filtering is None:
+            return seen.body if told is None or seen.body != self._told_body else None
         wanted, aor = self._filtering.applicable, self._subscription.aor
         if told is None:
             return self._cut(seen.body)
@@ -188,7 +193,7 @@ class PresenceView:
         return None if body == self._told_body else body
 
     def _cut(self, body: Body) -> Body:
-        wanted = self._filtering.applicable
+        wanted = None if self._filtering is None else self._filtering.applicable
         return body if wanted is None else self._documents.tailor.cut(body, wanted, self._subscription.aor)
 
     def delivered(self) -> None:
@@ -209,6 +214,8 @@ class PresenceView:
 
     def refresh(self, request: Request) -> Callable[[], None]:
         """Take the filters that a SUBSCRIBE changes (RFC 4660 §5.2.2); raises what `WatcherFilter` does."""
+        if self._filtering is None:
+            self._filtering = Filtering(self._documents.tailor.filters, self._subscription)
         return self._filtering.refresh(request)
 
     def close(self) -> None:

@@ -8,13 +8,11 @@ their numbers).  `rows` writes them to the journal, `restore` reads them after a
 
 from sip.usage.notifier.package import (
     Authorization,
-    Body,
     DivisibleView,
     EventPackage,
     HeldBack,
     ListServer,
     LiveSubscription,
-    Notification,
     Reason,
     SubscriptionEvent,
     SubscriptionView,
@@ -22,6 +20,7 @@ from sip.usage.notifier.package import (
 )
 from sip.usage.notifier.settings import NotifierSettings
 from sip.usage.notifier.subscription import Subscription
+from sip.usage.notifier.told import Body, Notification
 from sip.usage.notifier.usage import NotifierUsage
 from sip.usage.notifier.views import DocumentView, SteadyView
 

@@ -28,12 +28,14 @@ CSEQ_MARGIN: Final = 16
 
 def reserve(subscription: Subscription) -> bool:
     """True if the next CSeq number is durable; asks for more numbers before they run out."""
+    left = subscription.cseq_durable - subscription.dialog.local_cseq
+    if left > CSEQ_MARGIN:
+        return True
     usage = subscription.usage
     if not usage.is_live(subscription):
         # A fetch was never stored, and what is being removed needs no numbers for later.
         return True
-    left = subscription.cseq_durable - subscription.dialog.local_cseq
-    if left <= CSEQ_MARGIN and not subscription.cseq_reserving:
+    if not subscription.cseq_reserving:
         subscription.cseq_reserving = True
         usage.queue.run(subscription.id, partial(_write, subscription))
     return left > 0

@@ -6,20 +6,21 @@ from typing import TYPE_CHECKING
 
 from sip.message import Request
 from sip.transport.flow import Flow
-from sip.usage.notifier.package import Notification
+from sip.usage.notifier.told import Notification
 
 if TYPE_CHECKING:
     from sip.usage.notifier.subscription import Subscription
 
 
 def notify_request(
-    subscription: Subscription, told: Notification, *, known: bool, ending: str = ""
+    subscription: Subscription, told: Notification, etag: str, *, known: bool, ending: str = ""
 ) -> Request:
     """A NOTIFY.
 
     Args:
         subscription: whose next NOTIFY it is.
         told: what it tells.
+        etag: the `etag_of` that.
         known: whether the watcher has that already: then it has no body (RFC 5839 §6.3).
         ending: why the subscription ends, with parameters; empty if it goes on.
     """
@@ -29,7 +30,6 @@ def notify_request(
     request.add("Subscription-State", _state(subscription, ending))
     for name, value in told.headers:
         request.add(name, value)
-    etag = etag_of(told)
     if etag:
         request.add("SIP-ETag", _tag(told, etag, request.cseq.number, known=known))
     if told.body is not None and not known:
@@ -39,7 +39,14 @@ def notify_request(
 
 
 def written_notify(
-    subscription: Subscription, told: Notification, via: str, contact: str, *, known: bool, ending: str = ""
+    subscription: Subscription,
+    told: Notification,
+    etag: str,
+    via: str,
+    contact: str,
+    *,
+    known: bool,
+    ending: str = "",
 ) -> bytes | None:
     """The same NOTIFY as bytes, with `via` on top and `contact`; None if a message has to be made of it.
 
@@ -56,7 +63,6 @@ def written_notify(
     for name, value in told.headers:
         head += f"{name}: {value}\r\n"
         lines += 1
-    etag = etag_of(told)
     if etag:
         head += f"SIP-ETag: {_tag(told, etag, dialog.local_cseq, known=known)}\r\n"
         lines += 1
@@ -80,7 +86,8 @@ def _state(subscription: Subscription, ending: str) -> str:
         return f"terminated;reason={ending}"
     # Rounded to the nearest second, and never longer than what the SUBSCRIBE was told.
     left = max(0, round(subscription.expires_at - subscription.usage.timers.now))
-    return f"{subscription.state};expires={left}{subscription.agreed_rates}"
+    rates = "" if subscription.pacing is None else subscription.pacing.agreed
+    return f"{subscription.state};expires={left}{rates}"
 
 
 def etag_of(told: Notification) -> str:

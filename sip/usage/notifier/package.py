@@ -7,10 +7,10 @@ document for everybody and get by with `sip.usage.notifier.views.DocumentView`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, runtime_checkable
 
 from sip.message import Request
+from sip.usage.notifier.told import Body, Notification
 
 if TYPE_CHECKING:
     from sip.usage.notifier.subscription import Subscription
@@ -22,48 +22,6 @@ Reason = Literal["deactivated", "probation", "rejected", "timeout", "giveup", "n
 
 SubscriptionEvent = Reason | Literal["subscribe", "approved"]
 """What happens to a subscription (RFC 3857 §4.7.1): it comes, is allowed, or ends for a reason."""
-
-
-class Body:
-    """A NOTIFY body; the same object may go to any number of watchers."""
-
-    __slots__ = ("_etag", "content_type", "data")
-
-    def __init__(self, content_type: str, data: bytes) -> None:
-        self.content_type = content_type
-        self.data = data
-        self._etag = ""
-
-    @property
-    def etag(self) -> str:
-        """The entity-tag of exactly this state (RFC 5839 §6.1): equal states have equal ones."""
-        if not self._etag:
-            self._etag = blake2b(self.data, digest_size=9, person=b"SIP-ETag").hexdigest()
-        return self._etag
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Body):
-            return NotImplemented
-        return (self.content_type, self.data) == (other.content_type, other.data)
-
-    def __hash__(self) -> int:
-        return hash((self.content_type, self.data))
-
-    def __repr__(self) -> str:
-        return f"Body({self.content_type!r}, {self.data!r})"
-
-
-class Notification(NamedTuple):
-    """What one NOTIFY tells."""
-
-    body: Body | None
-    """None for a NOTIFY without one."""
-    headers: tuple[tuple[str, str], ...] = ()
-    """Further header fields, as `Require: eventlist`."""
-    etag: str = ""
-    """Entity-tag of the whole state, where `body` is only a part of it; else that of the body."""
-    more: bool = False
-    """True if the rest of that state follows in notifications of its own."""
 
 
 class HeldBack(NamedTuple):

@@ -15,14 +15,14 @@ from sip.routing import next_hop
 from sip.sender import DirectSending, Sending
 from sip.transport.flow import Flow
 from sip.usage.notifier.notify import notify_request, set_contact, written_notify
-from sip.usage.notifier.package import Notification
+from sip.usage.notifier.told import Notification
 
 if TYPE_CHECKING:
     from sip.usage.notifier.subscription import Subscription
 
 
 def send_notify(
-    subscription: Subscription, told: Notification, *, known: bool, ending: str
+    subscription: Subscription, told: Notification, etag: str, *, known: bool, ending: str
 ) -> Sending | DirectSending:
     """Send a NOTIFY; the arguments are those of `notify_request`, the answer comes to `subscription`.
 
@@ -31,18 +31,18 @@ def send_notify(
     """
     flow = subscription.flow
     if flow is not None and flow.alive and _goes_by(subscription, flow):
-        sending = _send_written(subscription, told, flow, known=known, ending=ending)
+        sending = _send_written(subscription, told, etag, flow, known=known, ending=ending)
         if sending is not None:
             return sending
     dialog = subscription.dialog
     hop = next_hop(dialog.remote_target, dialog.routes, flow)
-    request = notify_request(subscription, told, known=known, ending=ending)
+    request = notify_request(subscription, told, etag, known=known, ending=ending)
     finish = partial(set_contact, secure=dialog.secure)
     return subscription.usage.sender.send(request, hop, subscription, finish=finish)
 
 
 def _send_written(
-    subscription: Subscription, told: Notification, flow: Flow, *, known: bool, ending: str
+    subscription: Subscription, told: Notification, etag: str, flow: Flow, *, known: bool, ending: str
 ) -> DirectSending | None:
     """Send it as bytes; None if this one has to be a message."""
     sender, dialog = subscription.usage.sender, subscription.dialog
@@ -51,7 +51,7 @@ def _send_written(
     branch = sender.new_branch("")
     via, contact = sender.names_on(flow, secure=dialog.secure)
     via = f"{via};branch={branch};rport"
-    data = written_notify(subscription, told, via, contact, known=known, ending=ending)
+    data = written_notify(subscription, told, etag, via, contact, known=known, ending=ending)
     if data is None:
         dialog.local_cseq -= 1
         return None

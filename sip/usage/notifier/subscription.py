@@ -27,13 +27,13 @@ from sip.usage.notifier.package import (
     DivisibleView,
     EventPackage,
     HeldBack,
-    Notification,
     Reason,
     View,
 )
 from sip.usage.notifier.rates import Rates
 from sip.usage.notifier.rows import ANY
 from sip.usage.notifier.sending import send_notify
+from sip.usage.notifier.told import Notification
 
 if TYPE_CHECKING:
     from sip.usage.notifier.usage import NotifierUsage
@@ -269,7 +269,7 @@ class Subscription:
     def _send(self) -> None:
         usage = self.usage
         usage.fan_out.told(self)
-        if self._too_early() or not reserve(self):
+        if (self.pacing is not None and self._too_early()) or not reserve(self):
             self._again = True
             return
         self._again = False
@@ -290,7 +290,7 @@ class Subscription:
                 self.pacing.stop()
             return
         try:
-            self._sending = send_notify(self, told, known=known, ending=self._ending)
+            self._sending = send_notify(self, told, etag, known=known, ending=self._ending)
         except BadRequest as error:
             log.info("notify.unroutable", extra={"watcher": self.watcher, "reason": error.reason})
             usage.drop(self, "unroutable")
@@ -400,7 +400,7 @@ class Subscription:
         self.guessed = self.guessed and status >= 300
         self._undelivered = False
         self._outcome(status, response.reason)
-        if status < 300:
+        if status < 300 and self.pacing is not None:
             self._adopt_rates(response)
         if status == TOO_LARGE and self._divide(unsent=False):
             return
@@ -475,5 +475,5 @@ class Subscription:
         elif self._ending:
             self.closed()
             self.usage.drop(self, self._ending)
-        else:
+        elif self.pacing is not None:
             self._arm_rate()

@@ -6,7 +6,8 @@ from typing import Protocol
 
 from sip.errors import UnsupportedMediaType
 from sip.message import Request
-from sip.usage.notifier.package import Body, Notification, SubscriptionView
+from sip.usage.notifier.package import SubscriptionView
+from sip.usage.notifier.told import Body, Notification
 
 
 class Documents(Protocol):
