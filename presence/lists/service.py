@@ -29,6 +29,7 @@ from sip.usage.notifier import (
     Subscription,
     SubscriptionEvent,
     SubscriptionView,
+    unordered,
 )
 from sip.usage.notifier.lists import REQUIRE_EVENTLIST
 
@@ -275,7 +276,8 @@ def _look_again(view: ListSubscriptionView, aor: str) -> None:
 
 def _nobody(subscription: SubscriptionView) -> Notification:
     """An empty list, for who had one before a restart: each NOTIFY has RLMI if one had (RFC 4662 §4.5)."""
-    empty = ListView(ResourceList(subscription.aor, ()), token=subscription.id, version=subscription.version)
+    token = unordered(subscription.id)
+    empty = ListView(ResourceList(subscription.aor, ()), token=token, version=subscription.version)
     told = empty.take(full=True)
     assert told is not None
     return Notification(Body(*told.render()), REQUIRE_EVENTLIST)

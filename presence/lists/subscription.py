@@ -21,6 +21,7 @@ from sip.usage.notifier import (
     SubscriptionEvent,
     SubscriptionView,
     View,
+    unordered,
 )
 from sip.usage.notifier.lists import REQUIRE_EVENTLIST, body_type
 
@@ -77,7 +78,7 @@ class ListSubscriptionView:
             # Refused now if it cannot be met, whoever will be in the list.
             self.inner.open(VirtualSubscription(self, subscription.aor)).close()
         self._within = resource_list.within
-        self._list = ListView(resource_list, token=subscription.id, version=subscription.version)
+        self._list = ListView(resource_list, token=unordered(subscription.id), version=subscription.version)
         self._came(resource_list.members)
 
     @property

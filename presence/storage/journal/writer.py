@@ -33,6 +33,12 @@ _RECORD_CLASSES = frozenset({"0A", "22", "23", "42", "54"})
 _RETRY_CLASSES = frozenset({"40", "57", "08"})
 # By name, so that no driver has to be imported: sqlite3's, and psycopg's without SQLSTATE.
 _DATABASE_ERRORS = frozenset({"OperationalError", "DatabaseError", "InternalError"})
+_CHUNK = 1 << 16
+"""Bytes to ask the socket for; memory for many more comes from the system and goes back each time."""
+_SQLITE_CACHE = "PRAGMA cache_size = -16384"
+"""KiB: as much as the inner pages and indexes of some hundred thousand rows."""
+_SQLITE_CHECKPOINT = "PRAGMA wal_autocheckpoint = 4000"
+"""Pages of the log, 16 MB: a page that many transactions change is copied into the database once for all."""
 
 
 def is_database_failure(error: DBAPIError) -> bool:
@@ -149,9 +155,14 @@ class Writer:
     def _sit_down(self, connection: Connection) -> None:
         if not is_sqlite(self._database.url):
             seat_connection(self._database, connection, Seat.WRITER, self._patience)
-        elif self._seat is None:
+            return
+        if self._seat is None:
             # Kept over connections that failed, which hold nothing here.
             self._seat = take(self._database, Seat.WRITER, self._patience)
+        driver: Any = connection.connection.dbapi_connection
+        for pragma in (_SQLITE_CACHE, _SQLITE_CHECKPOINT):
+            # By the driver alone: SQLAlchemy would begin a transaction first.
+            driver.execute(pragma).close()
 
     def _disconnect(self) -> None:
         if self._connection is not None:
@@ -192,7 +203,7 @@ def contents(connection: socket.socket) -> Iterator[Any]:
     unpacker = Unpacker()
     while True:
         try:
-            data = connection.recv(1 << 20)
+            data = connection.recv(_CHUNK)
         except ConnectionError:
             return
         if not data:

@@ -18,6 +18,7 @@ from sip.usage.notifier.package import (
     SubscriptionView,
     View,
 )
+from sip.usage.notifier.rows import unordered
 from sip.usage.notifier.settings import NotifierSettings
 from sip.usage.notifier.subscription import Subscription
 from sip.usage.notifier.told import Body, Notification
@@ -42,4 +43,5 @@ __all__ = [
     "SubscriptionEvent",
     "SubscriptionView",
     "View",
+    "unordered",
 ]

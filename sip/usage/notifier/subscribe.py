@@ -40,7 +40,7 @@ from sip.usage.notifier.lists import (
 )
 from sip.usage.notifier.package import EventPackage, ListServer
 from sip.usage.notifier.rates import Rates
-from sip.usage.notifier.rows import ANY, record, removal
+from sip.usage.notifier.rows import ANY, ordered, record, removal
 from sip.usage.notifier.settings import NotifierSettings
 from sip.usage.notifier.subscription import Subscription
 
@@ -121,7 +121,8 @@ class SubscribeRequests:
         ):
             raise Forbidden("Too many subscriptions")
         state = package.authorize(watcher, aor)
-        local_tag = self._token()
+        wall = self._notifier.wall()
+        local_tag = ordered(wall, self._token())
         subscription = Subscription(
             self._notifier,
             identifier=local_tag,
@@ -137,7 +138,7 @@ class SubscribeRequests:
             flow_key=sr.flow.key,
             state=state,
             user_agent=request.get("User-Agent") or "",
-            created_at=self._notifier.wall(),
+            created_at=wall,
             filter_type=filter_type,
             filter_body=request.body,
         )
