@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import logging
 import re
-from collections import Counter
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Final
 
 from sip.dialog import Dialog
 from sip.errors import (
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_NOTHING: Final[frozenset[str]] = frozenset()
 _RATES = ("max-rate", "min-rate", "adaptive-min-rate")
 _REFUSED = re.compile(r";q=0(\.0*)?(;|$)")
 """A media range that is accepted with quality 0: not at all (RFC 3261 §20.1)."""
@@ -70,7 +71,8 @@ class SubscribeRequests:
         self._token = token
         self._settings = settings
         self._lists = lists
-        self._being_stored: Counter[str] = Counter()
+        self._being_stored: dict[str, int] = {}
+        """New subscriptions of each watcher that are not durable yet."""
 
     def handle(self, sr: ServerRequest) -> None:
         """Answer a SUBSCRIBE; errors are raised as `SipError`, success is answered once it is durable."""
@@ -97,8 +99,9 @@ class SubscribeRequests:
         event_id = str(event.id or "")
         if event_id and TOKEN.fullmatch(event_id) is None:
             raise BadRequest("Malformed Event header field: the id is not a token")
-        refused = sorted(event.params.keys() & getattr(package, "refused_parameters", frozenset()))
-        if refused:
+        if event.params and (
+            refused := sorted(event.params.keys() & getattr(package, "refused_parameters", _NOTHING))
+        ):
             raise BadEvent(
                 f"{package.name} is not served with {', '.join(refused)}",
                 headers=(("Allow-Events", self._notifier.allow_events()),),
@@ -111,14 +114,13 @@ class SubscribeRequests:
         check_list(request, self._lists, package.name, listed)
         if listed is not None:
             package, aor = listed, sr.aor
-        content_type = self._acceptable(sr, package)
+        accept = tuple(request.values("Accept"))
+        content_type = _acceptable(accept, package.content_types)
         if aor is None:
             raise no_such(self._lists, package.name, sr.aor)
         watcher = sr.identity.aor
-        if (
-            self._notifier.count_of_watcher(watcher) + self._being_stored[watcher]
-            >= self._settings.max_per_watcher
-        ):
+        being_stored = self._being_stored.get(watcher, 0)
+        if self._notifier.count_of_watcher(watcher) + being_stored >= self._settings.max_per_watcher:
             raise Forbidden("Too many subscriptions")
         state = package.authorize(watcher, aor)
         wall = self._notifier.wall()
@@ -131,7 +133,7 @@ class SubscribeRequests:
             aor=aor,
             watcher=watcher,
             dialog=Dialog.accept(request, local_tag),
-            accept=tuple(value.strip() for value in request.values("Accept")),
+            accept=accept,
             content_type=content_type,
             expires_at=sr.now + expires,
             flow=sr.flow,
@@ -155,27 +157,34 @@ class SubscribeRequests:
             subscription.end("timeout")
             return
 
-        def done(error: JournalError | None) -> None:
-            self._being_stored[watcher] -= 1
-            if not self._being_stored[watcher]:
-                del self._being_stored[watcher]
-            if error is not None:
-                subscription.closed()
-                sr.reject(_not_durable(error))
-                return
-            self._notifier.add(subscription)
-            if listed is None and self._directory.resolve(aor) is None:
-                # The user was deleted while this was being stored.
-                self._notifier.forget(subscription, "noresource")
-                subscription.closed()
-                sr.reject(NotFound(f"No such user: {aor.removeprefix('sip:')}"))
-                return
-            subscription.cseq_durable = CSEQ_BLOCK
-            self._accept(sr, subscription, expires)
-            subscription.notify(asked=True)
-
-        self._being_stored[watcher] += 1
+        self._being_stored[watcher] = being_stored + 1
+        done = partial(self._stored, sr, subscription, expires)
         self._notifier.journal.write([record(subscription, CSEQ_BLOCK)], done)
+
+    def _stored(
+        self, sr: ServerRequest, subscription: Subscription, expires: int, error: JournalError | None
+    ) -> None:
+        """A new subscription is durable, or cannot be."""
+        watcher, aor = subscription.watcher, subscription.aor
+        left = self._being_stored[watcher] - 1
+        if left:
+            self._being_stored[watcher] = left
+        else:
+            del self._being_stored[watcher]
+        if error is not None:
+            subscription.closed()
+            sr.reject(_not_durable(error))
+            return
+        self._notifier.add(subscription)
+        if subscription.list_package is None and self._directory.resolve(aor) is None:
+            # The user was deleted while this was being stored.
+            self._notifier.forget(subscription, "noresource")
+            subscription.closed()
+            sr.reject(NotFound(f"No such user: {aor.removeprefix('sip:')}"))
+            return
+        subscription.cseq_durable = CSEQ_BLOCK
+        self._accept(sr, subscription, expires)
+        subscription.notify(asked=True)
 
     def _in_dialog(self, sr: ServerRequest, package: EventPackage) -> None:
         request = sr.request
@@ -277,9 +286,10 @@ class SubscribeRequests:
 
     def _set_rates(self, subscription: Subscription, event: Event, expires: int) -> None:
         """What the Event header field says of rates (RFC 6446); without a wish nothing is kept for it."""
-        wished = any(name in event.params for name in _RATES)
+        wished = bool(event.params) and any(name in event.params for name in _RATES)
         if not wished and not self._settings.least_interval:
-            subscription.pace(None)
+            if subscription.pacing is not None:
+                subscription.pace(None)
             return
         if subscription.pacing is None:
             rates = Rates(self._settings.least_interval, subscription.sent_at)
@@ -289,8 +299,8 @@ class SubscribeRequests:
         rates.adopt(event.params, expires, self._notifier.timers.now)
 
     def _accept(self, sr: ServerRequest, subscription: Subscription, expires: int, status: int = 200) -> None:
-        headers = [("Record-Route", value) for value in sr.request.get_all("Record-Route")]
-        headers += [
+        headers = [
+            *[("Record-Route", value) for value in sr.request.get_all("Record-Route")],
             ("Contact", f"<{sr.flow.uri(secure=subscription.dialog.secure)}>"),
             ("Expires", str(expires)),
         ]
@@ -309,19 +319,21 @@ class SubscribeRequests:
             raise IntervalTooBrief(headers=(("Min-Expires", str(settings.min_expires)),))
         return min(expires, settings.max_expires)
 
-    @staticmethod
-    def _acceptable(sr: ServerRequest, package: EventPackage) -> str:
-        ranges = [value.replace(" ", "").lower() for value in sr.request.values("Accept")]
-        accept = [value.partition(";")[0] for value in ranges if value and not _REFUSED.search(value)]
-        if not any(ranges):
-            return package.content_types[0]
-        for content_type in package.content_types:
-            if content_type in accept:
-                return content_type
-        for content_type in package.content_types:
-            if "*/*" in accept or f"{content_type.split('/')[0]}/*" in accept:
-                return content_type
-        raise NotAcceptable(headers=(("Accept", ", ".join(package.content_types)),))
+
+@lru_cache(maxsize=256)
+def _acceptable(values: tuple[str, ...], content_types: tuple[str, ...]) -> str:
+    """The first of the types that Accept takes.  Raises NotAcceptable."""
+    ranges = [value.replace(" ", "").lower() for value in values]
+    accept = [value.partition(";")[0] for value in ranges if value and not _REFUSED.search(value)]
+    if not any(ranges):
+        return content_types[0]
+    for content_type in content_types:
+        if content_type in accept:
+            return content_type
+    for content_type in content_types:
+        if "*/*" in accept or f"{content_type.split('/')[0]}/*" in accept:
+            return content_type
+    raise NotAcceptable(headers=(("Accept", ", ".join(content_types)),))
 
 
 def _not_durable(error: JournalError) -> ServiceUnavailable:
