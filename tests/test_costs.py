@@ -65,10 +65,11 @@ def test_all_that_is_recorded_is_counted(known: Known) -> None:
 
 def busier(monkeypatch: pytest.MonkeyPatch, instructions: float) -> None:
     """Every message that comes in takes so many instructions more."""
-    with Counter() as one:
-        posixpath.basename(PATH)
-    assert one.instructions > 0
-    times = round(instructions / one.instructions)
+    with Counter() as hundred:
+        for _ in range(100):
+            posixpath.basename(PATH)
+    assert hundred.instructions > 0
+    times = round(100 * instructions / hundred.instructions)
     receive = SipCore.receive
 
     def receive_busily(self: SipCore, data: bytes, flow: Flow) -> None:
