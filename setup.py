@@ -24,6 +24,7 @@ BUSY = (
     "presence/documents/pidf_plain.py",
     "presence/documents/pidf_reader.py",
     "presence/documents/rlmi.py",
+    "presence/documents/xsd.py",
     "presence/lists",
     "presence/messaging",
     "presence/packages/presence.py",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 _DATE_TIME: Final = re.compile(
@@ -25,6 +26,26 @@ _QVALUE: Final = re.compile(r"0(?:\.\d{1,3})?|1(?:\.0{1,3})?", re.ASCII)
 
 def epoch(text: str) -> float | None:
     """Epoch seconds of an xs:dateTime (UTC if it names no zone); None if it is not one."""
+    if len(text) == _USUAL and text[10] == "T" and text[13] == text[16] == ":" and text[19] == "Z":
+        # How nearly everybody writes it: days are few, and the rest is three numbers.
+        day, clock = _day(text[:10]), text[11:13] + text[14:16] + text[17:19]
+        if day is not None and clock.isascii() and clock.isdigit():
+            hour, minute, second = int(clock[:2]), int(clock[2:4]), int(clock[4:])
+            if hour < 24 and minute < 60 and second < 60:
+                return day + (hour * 60 + minute) * 60 + second
+    return _epoch(text)
+
+
+_USUAL: Final = len("2026-01-31T23:59:59Z")
+
+
+@lru_cache(maxsize=64)
+def _day(date: str) -> float | None:
+    """Epoch seconds of the beginning of a day in UTC; None if it is none."""
+    return _epoch(f"{date}T00:00:00Z")
+
+
+def _epoch(text: str) -> float | None:
     if _DATE_TIME.fullmatch(text) is None:
         return None
     try:
