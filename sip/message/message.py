@@ -33,7 +33,7 @@ class Message:
     mandatory.  Names are taken in any case and compact form.
     """
 
-    __slots__ = ("_cseq", "_first", "_from", "_more", "_to", "_typed", "_via", "body")
+    __slots__ = ("_call_id", "_cseq", "_first", "_from", "_more", "_to", "_typed", "_via", "body")
 
     _first: dict[str, str]
     _more: dict[str, list[str]]
@@ -43,6 +43,7 @@ class Message:
     _from: NameAddr | None
     _to: NameAddr | None
     _cseq: CSeq | None
+    _call_id: str
     body: bytes
 
     def __init__(
@@ -52,6 +53,7 @@ class Message:
         self._first, self._more = ({}, {}) if fields is None else fields
         self._typed = {}
         self._via = self._from = self._to = self._cseq = None
+        self._call_id = ""
         self.body = body
         for name, value in headers:
             self.add(name, value)
@@ -186,6 +188,8 @@ class Message:
             self._to = None
         elif key == "CSeq":
             self._cseq = None
+        elif key == "Call-ID":
+            self._call_id = ""
         typed = self._typed
         if typed:
             typed.pop(key, None)
@@ -245,7 +249,10 @@ class Message:
     @property
     def call_id(self) -> str:
         """The Call-ID."""
-        return self._mandatory("Call-ID")
+        found = self._call_id
+        if not found:
+            found = self._call_id = self._mandatory("Call-ID")
+        return found
 
     @property
     def cseq(self) -> CSeq:
