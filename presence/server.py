@@ -146,8 +146,15 @@ class Server:
         secure = await parts.web.listen_securely(self._health)
         if secure is not None:
             parts.lines.append(secure)
-        self._restore(parts)
-        await parts.journal.start()
+        # Its process gets ready while we read.
+        writing = parts.journal.start()
+        try:
+            self._restore(parts)
+        except BaseException:
+            # That this failed is what counts.
+            writing.addErrback(lambda _: None)
+            raise
+        await writing
         parts.start()
         try:
             parts.run_file = self._run_file(parts)

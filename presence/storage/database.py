@@ -20,13 +20,13 @@ from presence.storage import models
 from presence.storage.contact_rows import read_book
 from presence.storage.engine import BUSY_TIMEOUT, WRITE, is_sqlite, make_engine, normalise, shown
 from presence.storage.errors import DatabaseError, DatabaseNotMigrated, DatabaseUnavailable, one_line
-from presence.storage.kinds import KINDS, original
+from presence.storage.fetching import fetched
+from presence.storage.kinds import KINDS, originals
 from presence.storage.profile_rows import read_profiles
 from presence.storage.provisioning_rows import read_privacy, read_standing
 from presence.storage.rows import read_changes, read_policies, read_users
 from sip.ports import Value
 
-_FETCH = 2000
 _CHANGES = 500
 
 Key = tuple[Value, ...]
@@ -49,9 +49,8 @@ class Snapshot:
         what = KINDS[kind]
         width = len(what.key)
         statement = select(what.table).order_by(*what.table.primary_key.columns)
-        with self._connection.execute(statement, execution_options={"yield_per": _FETCH}) as result:
-            for row in result:
-                values = original(tuple(row))
+        for rows in fetched(self._connection, statement):
+            for values in originals(rows):
                 yield values[:width], values[width:]
 
     def users(self) -> Iterator[User]:

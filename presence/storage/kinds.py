@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import marshal
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -73,9 +73,14 @@ def storable(values: tuple[Value, ...]) -> tuple[Value, ...]:
     )
 
 
+def originals(rows: list[tuple[Value, ...]]) -> Iterable[tuple[Value, ...]]:
+    """`rows` with all text as it was before `storable`."""
+    # A restart reads some hundred thousand rows: one look at all bytes of many, and nearly none has any.
+    return map(original, rows) if _STORED_BYTES in marshal.dumps(rows) else rows
+
+
 def original(values: tuple[Value, ...]) -> tuple[Value, ...]:
     """`values` with all text as it was before `storable`."""
-    # A restart reads some hundred thousand rows: one look at all bytes of each, and nearly none has any.
     if _STORED_BYTES not in marshal.dumps(values):
         return values
     return tuple(

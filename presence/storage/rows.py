@@ -15,6 +15,7 @@ from presence.policy.stored import POLICY_CHANGED, PolicyDocument
 from presence.provisioning.contact_lists import TOPICS as CONTACT_TOPICS
 from presence.provisioning.news import PRIVACY_CHANGED, STANDING_CHANGED
 from presence.storage.contact_rows import books_by_owner
+from presence.storage.fetching import fetched
 from presence.storage.models import Outbox, UserAlias
 from presence.storage.models import PolicyDocument as PolicyRow
 from presence.storage.models import User as UserRow
@@ -55,10 +56,10 @@ def read_users(connection: Connection, aors: Sequence[str] | None = None) -> Ite
     others: dict[str, tuple[str, ...]] = {}
     for aor, alias in connection.execute(aliases):
         others[aor] = (*others.get(aor, ()), alias)
-    # Closed even if the reader stops half-way: PostgreSQL streams through a cursor on the server.
-    with connection.execute(users, execution_options={"yield_per": _FETCH}) as result:
-        for aor, display_name, created_at, *ha1 in result:
-            yield User(aor, display_name, created_at, Credentials(*ha1), others.get(aor, ()))
+    for rows in fetched(connection, users):
+        for aor, display_name, created_at, md5, md5_full, sha256, sha256_full in rows:
+            credentials = Credentials(md5, md5_full, sha256, sha256_full)
+            yield User(aor, display_name, created_at, credentials, others.get(aor, ()))
 
 
 def read_policies(connection: Connection, owners: Sequence[str] | None = None) -> Iterator[PolicyDocument]:

@@ -225,6 +225,13 @@ def test_outbox_ids_do_not_come_back_after_the_newest_were_pruned(database: Data
         assert connection.execute(text("SELECT id FROM outbox")).scalar() == 3
 
 
+def test_every_row_of_more_than_one_fetch_is_loaded_in_order(database: Database) -> None:
+    aors = [f"sip:{number:05d}@x" for number in range(2500)]
+    with database.writing() as connection:
+        connection.execute(insert(Binding), [binding(aor, "sip:1@y") for aor in aors])
+    assert [key[0] for key, _ in load(database, "binding")] == aors
+
+
 def test_a_hundred_thousand_rows_load_in_seconds(database: Database) -> None:
     with database.writing() as connection:
         connection.execute(
