@@ -58,6 +58,8 @@ _PLAINLY_ENCODED: Final = re.compile(
     rb"\s*(?:<\?xml version=[\"']1\.0[\"'](?: encoding=[\"']utf-8[\"'])?\s*\?>\s*)?<p", re.I
 )
 """The names of attributes can be searched for as they are."""
+_TIMED: Final = re.compile(rb"(?:until|from)\s*=")
+"""What the attributes look like that name a time; that a note says when somebody comes back is none."""
 _LONGEST_WAIT: Final = 3600.0
 """Seconds after which a moment is waited for anew: the clock on the wall may have been set meanwhile."""
 
@@ -260,12 +262,7 @@ class PresencePackage:
 
     def may_wait(self, body: bytes) -> bool:
         """Whether it names no time: of one that does the moments are waited for from the start."""
-        return (
-            b"until" not in body
-            and b"from" not in body
-            and b"\0" not in body
-            and _PLAINLY_ENCODED.match(body) is not None
-        )
+        return _TIMED.search(body) is None and b"\0" not in body and _PLAINLY_ENCODED.match(body) is not None
 
     def without(self, publication: Publication, part: str) -> bytes | None:
         """The body of a publication without the tuple `part`, None if it has no other.

@@ -163,6 +163,7 @@ def test_nothing_is_made_ready_for_whom_nobody_asks_any_more() -> None:
 def test_times_in_a_stored_document_do_not_wait() -> None:
     package = House().package
     assert package.may_wait(OPEN)
+    assert package.may_wait(OPEN.replace(b"</tuple>", b"<note>Not from here until ten</note></tuple>"))
     assert not package.may_wait(OPEN.replace(b"<tuple", b"<tuple until='2030-01-01T00:00:00Z'"))
     assert not package.may_wait(b'<?xml version="1.0" encoding="UTF-7"?>' + OPEN)
     assert not package.may_wait(OPEN.decode().encode("utf-16"))
