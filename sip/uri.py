@@ -164,6 +164,15 @@ def _parse(text: str) -> AnyUri:
             if _OPAQUE.fullmatch(rest) is None:
                 raise BadRequest("Malformed URI")
             return OtherUri(scheme, text)
+    name, at, place = rest.partition("@")
+    if at and name.isalnum() and name.isascii():
+        # As nearly all are: a plain name at a host, perhaps with a port, and nothing else.
+        host, colon, digits = place.partition(":")
+        if host.replace(".", "").replace("-", "").isalnum() and host.isascii():
+            if not colon:
+                return Uri(scheme, name, None, host)
+            if digits.isdecimal() and digits.isascii() and len(digits) < _LONG_PORT:
+                return Uri(scheme, name, None, host, int(digits))
     match = _SIP.fullmatch(rest)
     if match is None:
         raise BadRequest("Malformed SIP URI")
@@ -178,6 +187,9 @@ def _parse(text: str) -> AnyUri:
         scheme, user or None, password, host, port, _parse_params(params) if params else None, headers or ""
     )
 
+
+_LONG_PORT = 5
+"""Digits with which a port may be too large."""
 
 _WORTH_REMEMBERING = 96
 """Characters; longer texts would let a stranger fill the memory."""

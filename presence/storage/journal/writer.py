@@ -37,8 +37,6 @@ _CHUNK = 1 << 16
 """Bytes to ask the socket for; memory for many more comes from the system and goes back each time."""
 _SQLITE_CACHE = "PRAGMA cache_size = -16384"
 """KiB: as much as the inner pages and indexes of some hundred thousand rows."""
-_SQLITE_CHECKPOINT = "PRAGMA wal_autocheckpoint = 4000"
-"""Pages of the log, 16 MB: a page that many transactions change is copied into the database once for all."""
 
 
 def is_database_failure(error: DBAPIError) -> bool:
@@ -160,9 +158,8 @@ class Writer:
             # Kept over connections that failed, which hold nothing here.
             self._seat = take(self._database, Seat.WRITER, self._patience)
         driver: Any = connection.connection.dbapi_connection
-        for pragma in (_SQLITE_CACHE, _SQLITE_CHECKPOINT):
-            # By the driver alone: SQLAlchemy would begin a transaction first.
-            driver.execute(pragma).close()
+        # By the driver alone: SQLAlchemy would begin a transaction first.
+        driver.execute(_SQLITE_CACHE).close()
 
     def _disconnect(self) -> None:
         if self._connection is not None:
