@@ -137,6 +137,13 @@ def serving(*options: str) -> subprocess.Popen[str]:
     )
 
 
+def writers_of(pid: int) -> list[int]:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [
+        int(child) for child in children if b"journal.writer" in Path(f"/proc/{child}/cmdline").read_bytes()
+    ]
+
+
 def until(condition, seconds: float = 20.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
@@ -188,9 +195,9 @@ def test_a_signal_between_the_listeners_and_ready_is_an_orderly_end(
 ) -> None:
     # What it waits for: its writer, which stands still.
     server = serving("--data", str(tmp_path))
-    children = Path(f"/proc/{server.pid}/task/{server.pid}/children")
-    until(lambda: bool(children.read_text().split()))
-    os.kill(int(children.read_text().split()[0]), signal.SIGSTOP)
+    # Not before it is that program: its parent would stand still with it.
+    until(lambda: bool(writers_of(server.pid)))
+    os.kill(writers_of(server.pid)[0], signal.SIGSTOP)
     time.sleep(0.3)
     server.send_signal(number)
     printed, _ = server.communicate(timeout=40)

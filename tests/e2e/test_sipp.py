@@ -18,13 +18,16 @@ pytestmark = [
 ]
 
 CALLS = 50
+USERS = 20
 DRIVER = [sys.executable, str(ROOT / "scripts" / "load" / "run")]
 
 
 @pytest.fixture(scope="module")
 def users(tmp_path_factory: pytest.TempPathFactory) -> Path:
     table = tmp_path_factory.mktemp("load") / "users.csv"
-    printed = subprocess.run([*DRIVER, "users", "--count", "20"], capture_output=True, text=True, check=True)
+    printed = subprocess.run(
+        [*DRIVER, "users", "--count", str(USERS)], capture_output=True, text=True, check=True
+    )
     table.write_text(printed.stdout)
     return table
 
@@ -32,14 +35,14 @@ def users(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def server(start_server: StartServer, users: Path) -> Server:
     server = start_server()
-    server.cli("user", "import", str(users))
+    server.import_users(users, USERS)
     return server
 
 
 @pytest.fixture(scope="module")
 def trusting(start_server: StartServer, users: Path) -> Server:
     server = start_server(options=["--trust", "127.0.0.1/32"])
-    server.cli("user", "import", str(users))
+    server.import_users(users, USERS)
     return server
 
 

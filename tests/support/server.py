@@ -332,7 +332,11 @@ class Server:
         table = self.data.parent / f"{self.data.name}-users.csv"
         rows = [f"{aor},{password},{aor.partition('@')[0].title()}" for aor in aors]
         table.write_text("\n".join(["aor,password,display_name", *rows, ""]))
-        with self._taken_in(len(aors)):
+        self.import_users(table, len(aors))
+
+    def import_users(self, table: Path, count: int) -> None:
+        """The users of a table, of whom the server knew none."""
+        with self._taken_in(count):
             self.cli("user", "import", str(table))
 
     @contextlib.contextmanager
