@@ -146,9 +146,9 @@ def test_recording_keeps_the_words_the_other_versions_and_the_other_operations(t
     costs.record({"register": Cost(31, 21, 0.01)}, "3.11", file)
     assert file.read_text() == (
         "# why\n# and how\n"
-        '\n["3.9"]\npublish        = { instructions = 5, calls = 4, records = 3 }\n'
-        '\n["3.11"]\nregister       = { instructions = 31, calls = 21, records = 0.01 }\n'
-        "publish        = { instructions = 300, calls = 200, records = 1 }\n"
+        '\n["3.9"]\npublish         = { instructions = 5, calls = 4, records = 3 }\n'
+        '\n["3.11"]\nregister        = { instructions = 31, calls = 21, records = 0.01 }\n'
+        "publish         = { instructions = 300, calls = 200, records = 1 }\n"
     )
     assert costs.recorded("3.11", file)["publish"] == Cost(300, 200, 1)
     assert costs.recorded("3.12", file) == {}

@@ -173,7 +173,10 @@ class Settings(BaseSettings):
         4_194_304, "Limits of transports", "SO_RCVBUF asked for UDP sockets.", "bytes"
     )
     max_transactions: Count = _setting(
-        100_000, "Limits of transports", "Server transactions at a time; more requests are answered 503."
+        # Over UDP each is kept for 32 seconds: so many are some 15,000 requests a second.
+        500_000,
+        "Limits of transports",
+        "Server transactions at a time; more requests are answered 503.",
     )
     shutdown_grace: Duration = _setting(
         5.0, "Limits of transports", "After SIGTERM, time for what is under way to be answered.", "seconds"

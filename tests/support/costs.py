@@ -24,6 +24,7 @@ import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from time import perf_counter
 from types import CodeType, FrameType, TracebackType
 from typing import Any
 
@@ -31,7 +32,8 @@ from bench_lib.wire import DOMAIN, Wire, field, ok
 
 import sip.core
 from presence.lists.book import BookGroup
-from tests.presence.house import TRUSTED, House
+from tests.presence.house import PASSWORD, TRUSTED, House
+from tests.sip.auth.clients import credentials, nonce_of
 
 FILE = Path(__file__).with_name("costs.toml")
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,10 +45,14 @@ WARM = 5
 """Exchanges that are not counted: what is made once is there by then."""
 COUNT = 10
 """Exchanges that are counted, one after the other."""
+RUNS = 20
+"""How often a time is taken; other work on the machine makes all but the least longer."""
 ENDED = 40.0
 """Seconds after which no transaction is left (RFC 3261 §17: 64 * T1 is 32)."""
 MEMBERS = 20
 """Contacts on each list."""
+STRANGER = "198.51.100.9"
+"""Somebody who has to prove himself."""
 WATCHERS = 100
 USERS = 150
 
@@ -179,6 +185,32 @@ def _register(traffic: Traffic) -> Operation:
     return traffic.register
 
 
+def _digest(traffic: Traffic) -> Operation:
+    """A REGISTER whose sender proves himself, with the nonce of a challenge from before."""
+    peer = traffic.house.network.at(STRANGER)
+
+    def ask(user: str, authorization: str = "") -> bytes:
+        request = traffic.wire.register(next(traffic.numbers), user)
+        head = request.removesuffix(b"\r\n\r\n")
+        traffic.house.receive(head + f"{authorization}\r\n\r\n".encode(), peer)
+        answer = peer.sent.pop()
+        traffic.sent += 1
+        return answer
+
+    nonce = nonce_of(ask("u0").decode())
+
+    def register(time: int) -> None:
+        user, uri = f"u{time}", f"sip:{DOMAIN}"
+        proof = credentials(
+            nonce, username=user, password=PASSWORD, realm=DOMAIN, uri=uri, nc=f"{time + 1:08x}"
+        )
+        answer = ask(user, f"\r\nAuthorization: {proof}")
+        if not answer.startswith(b"SIP/2.0 200"):
+            raise ValueError(f"refused: {answer.decode()}")
+
+    return register
+
+
 def _publish(traffic: Traffic) -> Operation:
     return traffic.publish
 
@@ -234,6 +266,7 @@ class Kind:
 
 OPERATIONS = {
     "register": Kind(_register, 1),
+    "register-digest": Kind(_digest, 1),
     "publish": Kind(_publish, 1),
     "publish-modify": Kind(_modify, 1),
     "subscribe": Kind(_subscribe, 2),
@@ -270,6 +303,22 @@ def measure(name: str) -> Cost:
     )
 
 
+def timed(name: str) -> float:
+    """Microseconds of one exchange in this process, with the answers of the peer: the least of some runs."""
+    kind = OPERATIONS[name]
+    least = float("inf")
+    for _ in range(RUNS):
+        traffic = Traffic()
+        operation = kind.prepare(traffic)
+        for turn in range(WARM):
+            operation(turn)
+        for turn in range(WARM, WARM + kind.count):
+            begun = perf_counter()
+            operation(turn)
+            least = min(least, (perf_counter() - begun) / kind.units)
+    return least * 1e6
+
+
 def interpreted() -> bool:
     """Whether there is bytecode to count: not where mypyc has compiled it (decision 0018)."""
     return str(sip.core.__file__).endswith(".py")
@@ -291,7 +340,7 @@ def record(costs: Known, python: str = PYTHON, file: Path = FILE) -> None:
     head = [line for line in file.read_text().splitlines() if line.startswith("#")]
     tables = []
     for version, known in sorted(versions.items(), key=lambda it: [int(part) for part in it[0].split(".")]):
-        rows = [f"{name:14} = {{ {_figures(cost)} }}" for name, cost in known.items()]
+        rows = [f"{name:15} = {{ {_figures(cost)} }}" for name, cost in known.items()]
         tables.append("\n".join([f'["{version}"]', *rows]))
     file.write_text("\n\n".join(["\n".join(head), *tables]) + "\n")
 
@@ -331,14 +380,14 @@ def complaints(name: str, known: Cost | None, present: Cost) -> list[str]:
 
 def table(costs: Known, known: Known) -> str:
     """What it costs and, in brackets, by how much it has changed since it was recorded."""
-    lines = [f"{'':14}" + "".join(f"{it.name:>20}" for it in fields(Cost))]
+    lines = [f"{'':16}" + "".join(f"{it.name:>20}" for it in fields(Cost))]
     for name, cost in costs.items():
         before = known.get(name)
         cells = []
         for what, now in _exactly(cost).items():
             then = getattr(before, what) if before else 0
             cells.append(f"{now:g}" + (f" ({now / then - 1:+.1%})" if then else ""))
-        lines.append(f"{name:14}" + "".join(f"{cell:>20}" for cell in cells))
+        lines.append(f"{name:16}" + "".join(f"{cell:>20}" for cell in cells))
     return "\n".join(lines)
 
 
@@ -347,10 +396,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="scripts/costs", description="Count what one exchange costs.")
     parser.add_argument("operations", nargs="*", metavar="OPERATION", help=", ".join(OPERATIONS))
     parser.add_argument("--record", action="store_true", help=f"write the figures into {FILE.name}")
+    parser.add_argument(
+        "--time", action="store_true", help="microseconds in one process, compared with nothing"
+    )
     parser.add_argument("--json", action="store_true", help="print them as JSON, compare nothing")
     chosen = parser.parse_args(arguments)
     if unknown := [name for name in chosen.operations if name not in OPERATIONS]:
         parser.error(f"there is no operation {unknown[0]!r}, only {', '.join(OPERATIONS)}")
+    if chosen.time:
+        for name in chosen.operations or OPERATIONS:
+            print(f"{name:16}{timed(name):10.1f} µs")
+        return 0
     if not interpreted():
         print("scripts/costs: the compiled form has no bytecode to count", file=sys.stderr)
         return 2
