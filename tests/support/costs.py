@@ -198,13 +198,13 @@ def _digest(traffic: Traffic) -> Operation:
         return answer
 
     nonce = nonce_of(ask("u0").decode())
+    who = {"password": PASSWORD, "realm": DOMAIN, "uri": f"sip:{DOMAIN}"}
+    proofs = [
+        credentials(nonce, username=f"u{time}", nc=f"{time + 1:08x}", **who) for time in range(WARM + COUNT)
+    ]
 
     def register(time: int) -> None:
-        user, uri = f"u{time}", f"sip:{DOMAIN}"
-        proof = credentials(
-            nonce, username=user, password=PASSWORD, realm=DOMAIN, uri=uri, nc=f"{time + 1:08x}"
-        )
-        answer = ask(user, f"\r\nAuthorization: {proof}")
+        answer = ask(f"u{time}", f"\r\nAuthorization: {proofs[time]}")
         if not answer.startswith(b"SIP/2.0 200"):
             raise ValueError(f"refused: {answer.decode()}")
 
