@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.server import Server
+from tests.support.server import Server, postgres_database
 
 StartServer = Callable[..., Server]
 _SERVERS: pytest.StashKey[list[Server]] = pytest.StashKey()
@@ -31,6 +31,19 @@ def start_server(
             return stack.enter_context(server)
 
         yield start
+
+
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def database(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    """For what has to hold on both databases: the URL, None for the default."""
+    if request.param == "sqlite":
+        yield None
+        return
+    try:
+        with postgres_database() as url:
+            yield url
+    except LookupError as error:
+        pytest.skip(str(error))
 
 
 @pytest.hookimpl(wrapper=True)

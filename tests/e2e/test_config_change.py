@@ -19,7 +19,7 @@ from presence.provisioning.user_settings import UserSettingsService
 from presence.storage.database import open_database
 from presence.storage.user_settings import SqlUserSettingsRepository
 from tests.e2e.conftest import StartServer
-from tests.support.server import Server, postgres_database
+from tests.support.server import Server
 from tests.support.sipclient import SipClient, Subscription
 from tests.support.sipwire import SipMessage
 from tests.support.soapclient import SoapClient
@@ -27,19 +27,6 @@ from tests.support.soapclient import SoapClient
 NAMES = ("alice", "bob", "carol", "dave", "erin", "frank", "grace")
 EVENT = "uc-config-change"
 AT_ONCE = 1.0  # seconds within which a change has to be told
-
-
-@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def database(request: pytest.FixtureRequest) -> Iterator[str | None]:
-    """The URL of the database, None for the default."""
-    if request.param == "sqlite":
-        yield None
-        return
-    try:
-        with postgres_database() as url:
-            yield url
-    except LookupError as error:
-        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="module")

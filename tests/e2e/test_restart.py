@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import StartServer
-from tests.support.server import Server, postgres_database
+from tests.support.server import Server
 from tests.support.sipclient import SipClient
 from tests.support.sipwire import SipMessage, parameter, pidf
 
@@ -32,19 +32,6 @@ NAMES = (
     "mobile",
     "orphan",
 )
-
-
-@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def database(request: pytest.FixtureRequest) -> Iterator[str | None]:
-    """The URL of the database, None for the default."""
-    if request.param == "sqlite":
-        yield None
-        return
-    try:
-        with postgres_database() as url:
-            yield url
-    except LookupError as error:
-        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="module")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from http.client import HTTPException
 
 import pytest
 from lxml import etree
 
 from tests.e2e.conftest import StartServer
-from tests.support.server import Server, postgres_database
+from tests.support.server import Server
 from tests.support.sipclient import SipClient
 from tests.support.sipwire import pidf
 from tests.support.soapclient import SoapClient
@@ -34,19 +33,6 @@ ASKED = (
     "<get-recent-comm/>",
     "<get-calendaring/>",
 )
-
-
-@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def database(request: pytest.FixtureRequest) -> Iterator[str | None]:
-    """The URL of the database, None for the default."""
-    if request.param == "sqlite":
-        yield None
-        return
-    try:
-        with postgres_database() as url:
-            yield url
-    except LookupError as error:
-        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="module")

@@ -33,8 +33,8 @@ class HeldBack(NamedTuple):
     """Monotonic seconds, None where nobody knows."""
 
 
-class SubscriptionView(Protocol):
-    """The part of a subscription that a package may look at."""
+class Watch(Protocol):
+    """Who watches what."""
 
     @property
     def id(self) -> str:
@@ -51,6 +51,10 @@ class SubscriptionView(Protocol):
     @property
     def watcher(self) -> str:
         """AOR of who watches."""
+
+
+class SubscriptionView(Watch, Protocol):
+    """The part of a subscription that a package may look at."""
 
     @property
     def content_type(self) -> str:
@@ -82,24 +86,8 @@ class SubscriptionView(Protocol):
         """What it sees has changed."""
 
 
-class LiveSubscription(Protocol):
+class LiveSubscription(Watch, Protocol):
     """A subscription as who asks who watches sees it: one of its own, or that to a member of a list."""
-
-    @property
-    def id(self) -> str:
-        """Names it while it lives, over restarts too."""
-
-    @property
-    def package(self) -> str:
-        """Name of the event package."""
-
-    @property
-    def aor(self) -> str:
-        """Whose state is watched."""
-
-    @property
-    def watcher(self) -> str:
-        """AOR of who watches."""
 
     @property
     def remote_uri(self) -> str:
