@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -100,6 +100,11 @@ class Result:
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+    def take_off(self, spent: Mapping[str, float]) -> None:
+        """What something else took meanwhile: microseconds for each operation, by process."""
+        self.by_process = {known: each - spent.get(known, 0.0) for known, each in self.by_process.items()}
+        self.cpu = sum(self.by_process.values())
 
 
 class Measured:

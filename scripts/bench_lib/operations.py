@@ -95,7 +95,10 @@ def fanout(watchers: int) -> Callable[[Bench], list[Result]]:
 
 
 def lists(members: int, owners: int) -> Callable[[Bench], list[Result]]:
-    """SUBSCRIBE to lists of so many members; then changes of the members, told of in all lists."""
+    """SUBSCRIBE to lists of so many members; then changes of the members, told of in all lists.
+
+    What a change costs is what it costs more than one of which nobody is told, for each list.
+    """
 
     def measure(bench: Bench) -> list[Result]:
         name = f"list-{members}"
@@ -103,6 +106,7 @@ def lists(members: int, owners: int) -> Callable[[Bench], list[Result]]:
         told = bench.result(f"{name}-change", "changed member in a list")
         with bench.fresh() as traffic:
             traffic.publish_many(members)
+            alone, untold = _changes(bench, traffic, members)
             subscribe = traffic.list_subscriber(members, owners)
             traffic.set_up(min(owners, 5), subscribe)
             measured = Measured(bench.target)
@@ -111,24 +115,34 @@ def lists(members: int, owners: int) -> Callable[[Bench], list[Result]]:
             measured.stop()
             fill(asked, outcome, measured)
             watching = owners + min(owners, 5)
-            before = traffic.driver.idle(0.5).notifies
-            measured = Measured(bench.target)
-            rounds = max(1, min(5, bench.options.count // (members * 10)))
-            changes = Outcome()
-            for _ in range(rounds):
-                one = traffic.set_up(members, traffic.modify, min(members, bench.options.window))
-                # Longer than the server gathers changes: who changes again within that is told of once.
-                one.notifies += traffic.driver.idle(GATHERED).notifies
-                changes.good += one.good
-                changes.notifies += one.notifies
-                changes.seconds += one.seconds
-            after = traffic.driver.idle(bench.options.settle)
-            measured.stop()
+            traffic.driver.idle(0.5)
+            measured, changes = _changes(bench, traffic, members)
             fill(told, changes, measured, each=watching)
-            told.more["notifies"] = float(changes.notifies + after.notifies - before)
+            told.more["notifies"] = float(changes.notifies)
+            told.more["publish_alone_us"] = alone.seconds / untold.good * 1e6
+            told.more["with_publish_us"] = measured.seconds / told.count * 1e6
+            told.take_off(
+                {known: seconds / untold.good / watching * 1e6 for known, seconds in alone.by_process.items()}
+            )
         return [asked, told]
 
     return measure
+
+
+def _changes(bench: Bench, traffic: Traffic, members: int) -> tuple[Measured, Outcome]:
+    """Some changes of each member."""
+    measured = Measured(bench.target)
+    changes = Outcome()
+    for _ in range(max(1, min(5, bench.options.count // (members * 10)))):
+        one = traffic.set_up(members, traffic.modify, min(members, bench.options.window))
+        # Longer than the server gathers changes: who changes again within that is told of once.
+        one.notifies += traffic.driver.idle(GATHERED).notifies
+        changes.good += one.good
+        changes.notifies += one.notifies
+        changes.seconds += one.seconds
+    changes.notifies += traffic.driver.idle(bench.options.settle).notifies
+    measured.stop()
+    return measured, changes
 
 
 OPERATIONS: dict[str, Operation] = {
@@ -144,6 +158,7 @@ OPERATIONS: dict[str, Operation] = {
         "SUBSCRIBE with its NOTIFY and the 200 to that", single("subscribe", _subscribe), (65, 20)
     ),
     "message": Operation("MESSAGE to a registered user", single("message", _message), (55, 15)),
+    "fanout-1": Operation("a change told to one watcher", fanout(1), (50, 15), usual=False),
     "fanout-10": Operation("a change told to 10 watchers, for each NOTIFY", fanout(10), (60, 20)),
     "fanout-100": Operation("a change told to 100 watchers, for each NOTIFY", fanout(100), (70, 20)),
     "fanout-1000": Operation("a change told to 1000 watchers, for each NOTIFY", fanout(1000), (90, 25)),

@@ -54,12 +54,10 @@ def large_fanout(bench: Bench) -> list[Result]:
     fill(result, busy.outcome, measured)
     result.count = busy.outcome.notifies
     notifies = max(1, busy.outcome.notifies)
-    # What the others take by themselves is taken off.
-    spent = {
-        known: seconds - alone.by_process.get(known, 0.0) for known, seconds in measured.by_process.items()
-    }
-    result.cpu = sum(spent.values()) / notifies * 1e6
-    result.by_process = {known: seconds / notifies * 1e6 for known, seconds in spent.items()}
+    result.cpu = measured.seconds / notifies * 1e6
+    result.by_process = {known: seconds / notifies * 1e6 for known, seconds in measured.by_process.items()}
+    # What the others take by themselves.
+    result.take_off({known: seconds / notifies * 1e6 for known, seconds in alone.by_process.items()})
     result.closed_rate = None
     result.p50 = percentile(busy.outcome.notify_delays, 0.5) * 1e3
     result.p99 = percentile(busy.outcome.notify_delays, 0.99) * 1e3

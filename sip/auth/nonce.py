@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hmac
 import os
+from hashlib import blake2b, sha256
 from typing import Final
 
 WINDOW: Final = 64
@@ -35,21 +36,22 @@ class Nonces:
     Times are seconds of any one clock that does not run backwards.
     """
 
-    __slots__ = ("_key", "_life", "_started", "_used", "_width")
+    __slots__ = ("_buckets", "_key", "_life", "_started", "_used", "_width")
 
     def __init__(self, secret: bytes, life: float, started: float | None = None) -> None:
         if len(secret) < 16:
             raise ValueError("the nonce secret needs at least 16 bytes")
-        self._key = secret
+        self._key = sha256(secret).digest()
         self._life = life
         self._started = started
         # Used nonces lie in buckets by their time of issue; a bucket that is too old is dropped as a whole.
         self._width = max(life / _BUCKETS, 0.001)
-        self._used: dict[int, dict[bytes, int]] = {}
+        self._buckets: dict[int, list[str]] = {}
+        self._used: dict[str, _Use] = {}
 
     def __len__(self) -> int:
         """Nonces that are remembered because they were used."""
-        return sum(len(bucket) for bucket in self._used.values())
+        return len(self._used)
 
     def issue(self, now: float) -> str:
         """A new nonce: 28 characters of base64url, which need no escape anywhere."""
@@ -62,37 +64,31 @@ class Nonces:
         A response without qop has no count (None): it spends the whole nonce.  `life` (seconds) replaces the
         life given at the start if it is shorter.  To be called only after the response was found valid.
         """
-        serial = self._serial(nonce)
-        if serial is None:
-            return False
-        issued = int.from_bytes(serial[:_TIME], "big", signed=True) / 1000
-        if self._started is not None and issued < self._started - 0.001:
+        use = self._used.get(nonce)
+        issued = self._issued(nonce) if use is None else use.issued
+        if issued is None:
             return False
         age = now - issued
         # Milliseconds are cut off at issue, so a fresh nonce is never younger than zero.
         if age < 0 or age > (self._life if life is None else min(life, self._life)):
             return False
-        number = int(issued // self._width)
-        bucket = self._used.get(number)
-        if bucket is None:
-            self._forget(now)
-            bucket = self._used[number] = {}
-        state = bucket.get(serial)
+        if use is None:
+            self._remember(nonce, _Use(issued, _SPENT if count is None else 1 | (count << WINDOW)), now)
+            return True
         if count is None:
-            bucket[serial] = _SPENT
-            return state is None
-        if state == _SPENT:
+            use.state = _SPENT
             return False
-        after = 1 | (count << WINDOW) if state is None else _counted(state, count)
+        after = None if use.state == _SPENT else _counted(use.state, count)
         if after is None:
             return False
-        bucket[serial] = after
+        use.state = after
         return True
 
     def _mac(self, serial: bytes) -> bytes:
-        return hmac.digest(self._key, serial, "sha256")[:_MAC]
+        return blake2b(serial, key=self._key, digest_size=_MAC).digest()
 
-    def _serial(self, nonce: str) -> bytes | None:
+    def _issued(self, nonce: str) -> float | None:
+        """When we issued it; None if we did not, or did before we were started."""
         if len(nonce) != _TEXT_LENGTH:
             return None
         try:
@@ -100,12 +96,38 @@ class Nonces:
         except ValueError:
             return None
         serial, mac = raw[:_SERIAL], raw[_SERIAL:]
-        return serial if hmac.compare_digest(mac, self._mac(serial)) else None
+        if not hmac.compare_digest(mac, self._mac(serial)):
+            return None
+        # Another spelling of the same would be counted anew.
+        if base64.urlsafe_b64encode(raw) != nonce.encode():
+            return None
+        issued = int.from_bytes(serial[:_TIME], "big", signed=True) / 1000
+        return None if self._started is not None and issued < self._started - 0.001 else issued
+
+    def _remember(self, nonce: str, use: _Use, now: float) -> None:
+        number = int(use.issued // self._width)
+        bucket = self._buckets.get(number)
+        if bucket is None:
+            self._forget(now)
+            bucket = self._buckets[number] = []
+        bucket.append(nonce)
+        self._used[nonce] = use
 
     def _forget(self, now: float) -> None:
         oldest = int((now - self._life) // self._width)
-        for number in [number for number in self._used if number < oldest]:
-            del self._used[number]
+        for number in [number for number in self._buckets if number < oldest]:
+            for nonce in self._buckets.pop(number):
+                del self._used[nonce]
+
+
+class _Use:
+    """What is known of a nonce that was used."""
+
+    __slots__ = ("issued", "state")
+
+    def __init__(self, issued: float, state: int) -> None:
+        self.issued = issued
+        self.state = state
 
 
 def _counted(state: int, count: int) -> int | None:

@@ -13,9 +13,11 @@ from sip.headers.grammar import TOKEN, malformed, quote, unescape
 
 _AUTH_PARAM = re.compile(
     r"[ \t,]*+([A-Za-z0-9\-.!%*_+`'~]++)[ \t]*+="
-    r'[ \t]*+(?:"((?:[^"\\]++|\\.)*)"|([^\s",=][^\s",]*+))[ \t]*+(?:,|$)',
+    r'[ \t]*+(?:"((?:[^"\\]++|\\.)*)"|([^\s",=][^\s",]*+))[ \t]*+(?:,|$)'
+    r"|(.)",
     re.DOTALL,
 )
+"""A parameter (name, what is within quotes, what has none), or one character of something else."""
 
 
 class AuthValue:
@@ -41,20 +43,19 @@ class AuthValue:
             raise malformed(cls.header, "no scheme")
         value = cls(scheme)
         rest = rest.strip(" \t,")
-        position, end = 0, len(rest)
-        while position < end:
-            match = _AUTH_PARAM.match(rest, position)
-            if match is None:
-                if position == 0 and scheme.lower() != "digest" and " " not in rest:
+        params = value.params
+        # One after the other, since the first that is none ends it: `findall` would go on looking.
+        for match in _AUTH_PARAM.finditer(rest):
+            name, quoted, plain, other = match.groups()
+            if other is not None:
+                if not params and scheme.lower() != "digest" and " " not in rest:
                     value.token68 = rest
                     return value
                 raise malformed(cls.header)
-            name, quoted, plain = match.groups()
             name = name.lower()
-            if name in value.params:
+            if name in params:
                 raise malformed(cls.header, "repeated parameter")
-            value.params[name] = plain if quoted is None else unescape(quoted)
-            position = match.end()
+            params[name] = plain or (unescape(quoted) if "\\" in quoted else quoted)
         return value
 
     def get(self, name: str, default: str | None = None) -> str | None:

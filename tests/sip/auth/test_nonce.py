@@ -42,6 +42,12 @@ def test_a_changed_time_breaks_the_signature(nonces: Nonces) -> None:
     assert not nonces.use(other[:8] + nonce[8:], 1, 2000.0)
 
 
+def test_another_spelling_of_a_nonce_is_not_ours(nonces: Nonces) -> None:
+    nonce = next(it for it in (nonces.issue(1000.0) for _ in range(1000)) if "-" in it or "_" in it)
+    assert not nonces.use(nonce.replace("-", "+").replace("_", "/"), 1, 1000.0)
+    assert nonces.use(nonce, 1, 1000.0)
+
+
 def test_another_secret_issues_other_nonces(nonces: Nonces) -> None:
     assert not nonces.use(Nonces(b"another 16 bytes", life=300).issue(1000.0), 1, 1000.0)
 
