@@ -222,6 +222,12 @@ class Server:
         self.process.kill()
         self.process.wait(STOP)
 
+    def kill9_while_starting(self, after: float) -> None:
+        """Start it again, and kill that start after so many seconds, ready or not."""
+        self._launch()
+        time.sleep(after)
+        self.kill9()
+
     def restart(self, *, down: float = 0.0) -> None:
         """Kill -9, stay down for that many seconds, start again with the same data on the same ports."""
         self.kill9()
@@ -355,18 +361,18 @@ class Server:
 
 
 @contextlib.contextmanager
-def postgres_database() -> Iterator[str]:
+def postgres_database(server: str | None = None) -> Iterator[str]:
     """An empty database with a random name as an SQLAlchemy URL, dropped at the end.
 
-    Raises LookupError where no PostgreSQL is reachable. The server to use comes from
-    PRESENTITY_TEST_POSTGRES, an SQLAlchemy URL of a database whose user may create others.
+    Raises LookupError where no PostgreSQL is reachable. The server to use is `server`, or comes from
+    PRESENTITY_TEST_POSTGRES: an SQLAlchemy URL of a database whose user may create others.
     """
     try:
         from sqlalchemy import create_engine, make_url, text
         from sqlalchemy.exc import SQLAlchemyError
     except ImportError as error:
         raise LookupError(f"PostgreSQL variant: {error}") from error
-    given = make_url(os.environ.get("PRESENTITY_TEST_POSTGRES", POSTGRES)).set(
+    given = make_url(server or os.environ.get("PRESENTITY_TEST_POSTGRES", POSTGRES)).set(
         drivername="postgresql+psycopg"
     )
     name = f"presentity_e2e_{secrets.token_hex(6)}"
