@@ -12,7 +12,7 @@ import tomllib
 from importlib.util import find_spec
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import Extension, setup
 
 BUSY = (
     "presence/bus.py",
@@ -104,11 +104,12 @@ elif {"egg_info", "dist_info"}.intersection(sys.argv):
 else:
     from mypyc.build import mypycify
 
-    setup(
-        ext_modules=mypycify(
-            ["--config-file", "pyproject.toml", *modules()],
-            opt_level="3",
-            debug_level="0",
-            target_dir="build/mypyc",
-        )
+    compiled = mypycify(
+        ["--config-file", "pyproject.toml", *modules()],
+        opt_level="3",
+        debug_level="0",
+        target_dir="build/mypyc",
     )
+    # Decision 0019. Other systems have no madvise(2) for huge pages.
+    arenas = [Extension("presence._arenas", ["presence/_arenas.c"])] if sys.platform == "linux" else []
+    setup(ext_modules=[*compiled, *arenas])

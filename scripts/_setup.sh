@@ -113,6 +113,8 @@ use_compiled() {
     [[ -r $compiled/.stamp ]] || return 0
     if compiled_fits; then
         export PYTHONPATH=$compiled${PYTHONPATH:+:$PYTHONPATH}
+        # Huge pages also for what is too large for Python's own allocator (decision 0019).
+        export GLIBC_TUNABLES=${GLIBC_TUNABLES:-glibc.malloc.hugetlb=1}
     else
         say "presentity: the sources or the Python have changed since scripts/compile: running them as they are"
     fi

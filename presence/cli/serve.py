@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from presence.cli.options import assignments, setting, settings_of, where
+from presence.huge_pages import use_huge_pages
 from presence.signals import end_at_once
 
 
@@ -31,6 +32,8 @@ def serve(context: click.Context) -> int:
     settings = settings_of(context)
     if settings.hint:
         click.echo(f"presentity: {settings.hint}", err=True)
+    # Before there is much that would stay where it is.
+    use_huge_pages()
     # Twisted's reactor is chosen by importing it: nothing above may do that.
     from presence.observe.logs import route_twisted, setup_logging
     from presence.server import run

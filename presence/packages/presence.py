@@ -52,7 +52,7 @@ ViewOf = Callable[[str, str], View]
 """(watcher, presentity) to what the watcher sees."""
 
 _MOST_VIEWS: Final = 64
-_MOST_RECENT: Final = 1024
+_MOST_RECENT: Final = 128
 """Presentities of whom parts of documents are kept: of those whose state was composed last."""
 _PLAINLY_ENCODED: Final = re.compile(
     rb"\s*(?:<\?xml version=[\"']1\.0[\"'](?: encoding=[\"']utf-8[\"'])?\s*\?>\s*)?<p", re.I

@@ -419,9 +419,10 @@ class Settings(BaseSettings):
     message_expires: Seconds = _setting(604_800, "Messages", "How long a stored message is kept.", "seconds")
 
     journal_linger: Annotated[float, Field(ge=0, le=1000)] = _setting(
-        0.0,
+        0.5,
         "Journal",
-        "How long a commit waits for more changes to join it; changes join anyhow while another commit runs.",
+        "How long a small commit waits for as many changes as there were lately; one that comes alone does"
+        " not wait, and changes join anyhow while another commit runs.",
         "milliseconds",
     )
     journal_batch: Count = _setting(500, "Journal", "Most changes in one commit.")

@@ -221,6 +221,8 @@ class Presentity:
 
 
 COMPILED = str(ROOT / "build" / "compiled")
+TUNED = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+"""As `scripts/serve` sets it (decision 0019); the peer runs as it comes."""
 
 
 def server_environment() -> dict[str, str]:
@@ -229,4 +231,4 @@ def server_environment() -> dict[str, str]:
     # `use_compiled` of scripts/_setup.sh has put what was compiled before the sources.
     compiled = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path == COMPILED]
     paths = [*compiled, str(ROOT), str(ROOT / "scripts")]
-    return kept | {"PYTHONPATH": os.pathsep.join(paths)}
+    return kept | TUNED | {"PYTHONPATH": os.pathsep.join(paths)}

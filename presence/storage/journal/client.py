@@ -1,8 +1,10 @@
 """The journal as the server uses it: a queue, batches, answers (`sip.ports.Journal`).
 
 While nothing is under way, what one turn of the reactor writes is sent at its end; while a batch is under way
-writes collect, and the answer sends them off together: the busier the server, the larger the groups.  To
-linger longer was measured and gains nothing; to send the first write of a turn alone costs half as much more.
+writes collect, and the answer sends them off together: the busier the server, the larger the groups.  To send
+the first write of a turn alone costs half as much more.  As long as groups are small they also wait a moment
+(`linger`) for as many as there were lately: those who were just answered often ask again, and would go off
+in another group than those who waited meanwhile.  A write that comes alone waits for nobody.
 
 What can go wrong, and what happens then:
 
@@ -42,6 +44,8 @@ Done = Callable[[JournalError | None], None]
 Pending = tuple[list[PlainRecord], Done, float]
 
 _TICK = 0.25
+_ENOUGH = 32
+"""Writes that go off without waiting: what a commit costs is shared by so many that more gain little."""
 _RESTART_DELAYS = (0.0, 0.1, 0.25, 0.5, 1.0, 2.0)
 _STABLE_AFTER = 10.0
 
@@ -53,8 +57,9 @@ class JournalSettings:
     max_records: int = 500
     """Records per transaction (a single write may have more, it is never split)."""
 
-    linger: float = 0.0
-    """How long a batch that is not full waits for more; 0: until the end of this turn of the reactor."""
+    linger: float = 0.0005
+    """How long a small batch waits for as many writes as there were lately; 0, or with as many: until the end
+    of this turn of the reactor."""
 
     lock_timeout: float = 3.0
     """How long the writer waits for another process that writes (SQLite) or locks (PostgreSQL)."""
@@ -111,6 +116,7 @@ class JournalClient:
         "_batch",
         "_clock",
         "_delivering",
+        "_expected",
         "_failures",
         "_heard_at",
         "_linger",
@@ -149,6 +155,7 @@ class JournalClient:
         self._process: WriterProcess | None = None
         self._ready = False
         self._delivering = False
+        self._expected = 1
         self._linger: IDelayedCall | None = None
         self._restart: IDelayedCall | None = None
         self._failures = 0
@@ -187,8 +194,11 @@ class JournalClient:
             return
         # marshal knows tuples, not their subclasses.
         self._waiting.append(([*map(tuple, records)], done, self._clock()))  # type: ignore[list-item]
-        if self._batch is None and self._linger is None and self._ready and not self._delivering:
-            self._send_soon()
+        if self._batch is None and self._ready and not self._delivering:
+            if self._linger is None:
+                self._send_soon()
+            elif len(self._waiting) == self._expected:
+                self._linger.reset(0)
 
     def stop(self) -> Deferred[None]:
         """Make everything durable that was written, end the writer; fires when it is gone. Never fails."""
@@ -235,10 +245,12 @@ class JournalClient:
     # -- batches out
 
     def _send_soon(self) -> None:
-        if len(self._waiting) < self._settings.max_records and not self._stopping:
-            self._linger = self._reactor.callLater(self._settings.linger, self._lingered)
-        else:
+        waiting = len(self._waiting)
+        if waiting >= self._settings.max_records or self._stopping:
             self._send()
+            return
+        seconds = 0.0 if waiting >= self._expected else self._settings.linger
+        self._linger = self._reactor.callLater(seconds, self._lingered)
 
     def _lingered(self) -> None:
         self._linger = None
@@ -283,6 +295,7 @@ class JournalClient:
         if batch is None or batch.number != number:
             return
         self._batch = None
+        self._expected = min(len(batch.writes) + len(self._waiting), _ENOUGH)
         self._settle(failure)
         if failure is not None:
             # Whoever waits would only wait for the same database.

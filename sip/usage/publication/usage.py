@@ -198,15 +198,15 @@ class PublicationUsage:
             self._store(sr, publication, ended(publication), forget, "remove", (_new_etag(), 0), release)
             return
         wall = self._wall()
-        what: What = "refresh"
-        content_type, body = publication.content_type, publication.body
-        published_at, parsed = publication.published_at, publication.parsed
+        what: What = "modify" if request.body else "refresh"
+        lasts, agent = sr.now + expires, _agent(request)
         if request.body:
-            what = "modify"
             media, body = self._content(request, package, publication)
-            content_type, published_at, parsed = _text(str(media)), wall, package.parse(aor, media, body)
-        lasts = sr.now + expires
-        state = EventState(_new_etag(), lasts, content_type, body, _agent(request), published_at, parsed)
+            parsed = package.parse(aor, media, body)
+            state = EventState(_new_etag(), lasts, _text(str(media)), body, agent, wall, parsed)
+        else:
+            # As it is: a document that was let go is not parsed for this.
+            state = publication.state._replace(etag=_new_etag(), expires_at=lasts, source=agent)
         stored = record(publication, state, sr.now, wall)
         apply = partial(self._keeper.renew, publication, state)
         self._store(sr, publication, stored, apply, what, (state.etag, expires), release)

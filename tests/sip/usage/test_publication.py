@@ -25,8 +25,10 @@ class Package:
         self.name = name
         self.accept = accept
         self.changes: list[tuple[str, What, bytes]] = []
+        self.read: list[bytes] = []
 
     def parse(self, aor: str, content_type: MediaType, body: bytes) -> object:
+        self.read.append(body)
         if body == b"broken":
             raise BadRequest("Body is broken")
         return body.upper()
@@ -488,14 +490,6 @@ def test_a_stored_body_that_no_longer_parses_is_logged_and_dropped(
 class Unhurried(Package):
     """Looks at stored bodies when somebody asks, but for those that say "now"."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.read: list[bytes] = []
-
-    def parse(self, aor: str, content_type: MediaType, body: bytes) -> object:
-        self.read.append(body)
-        return super().parse(aor, content_type, body)
-
     def may_wait(self, body: bytes) -> bool:
         return b"now" not in body
 
@@ -528,6 +522,18 @@ def test_what_was_let_go_is_read_again() -> None:
     publication.let_go()
     assert publication.parsed == b"RAIN NOW"
     assert package.read == [b"rain now", b"rain now"]
+
+
+@pytest.mark.parametrize(("body", "read"), [(b"", []), (b"snow", [b"snow"])])
+def test_what_was_let_go_is_not_read_again_to_be_refreshed_or_replaced(
+    house: House, body: bytes, read: list[bytes]
+) -> None:
+    etag = house.tag(body=b"rain")
+    (publication,) = house.usage.publications("weather", ALICE)
+    publication.let_go()
+    house.weather.read.clear()
+    house.ok(f"SIP-If-Match: {etag}", body=body)
+    assert house.weather.read == read
 
 
 def test_one_that_waited_and_is_not_understood_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
