@@ -23,7 +23,7 @@ class Record(NamedTuple):
 
 
 class JournalError(Exception):
-    """The change could not be made durable; nothing of it was stored."""
+    """The change could not be made durable; nothing of it was stored (yet: `Journal.catch_up`)."""
 
 
 class Journal(Protocol):
@@ -33,6 +33,13 @@ class Journal(Protocol):
         """Store `records` atomically, then call `done` with None, or with the error that kept them out.
 
         Calls of `done` come in the order of the writes, never from within `write` itself.
+        """
+
+    def catch_up(self, records: Sequence[Record], done: Callable[[JournalError | None], None]) -> None:
+        """As `write`, for what is true in memory already: expired, delivered, ended by the server.
+
+        What cannot be stored now is stored when that is possible again, unless a later write of the same key
+        was; `done` is called with the error all the same, and only once.
         """
 
 

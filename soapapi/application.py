@@ -23,6 +23,8 @@ from soapapi.services import Services
 
 log = logging.getLogger(__name__)
 
+UNAVAILABLE: Final = 503
+"""HTTP status where the same request may be answered in a moment."""
 CONTENT_TYPES: Final = {SOAP11: "text/xml; charset=utf-8", SOAP12: "application/soap+xml; charset=utf-8"}
 _VERSIONS: Final = {"text/xml": SOAP11, "application/soap+xml": SOAP12}
 
@@ -124,6 +126,8 @@ class SoapApplication:
         except self._database_errors as error:
             fault = SoapFault("Receiver", DATABASE)
             log.error("soap.database", extra={"client": address, "error": str(error)})
+            # The same may work in a moment.
+            return fault_answer(fault, envelope.version, UNAVAILABLE)
         except Exception:
             fault = SoapFault("Receiver", INTERNAL)
             log.exception("soap.failed", extra={"client": address})

@@ -195,13 +195,14 @@ def _reply(request: Request, answer: Answer) -> None:
     request.setHeader(b"content-type", answer.content_type.encode())
     request.setHeader(b"content-length", b"%d" % len(answer.body))
     request.setHeader(b"cache-control", b"no-store")
+    if answer.status == http.SERVICE_UNAVAILABLE:
+        request.setHeader(b"retry-after", b"%d" % RETRY_AFTER)
     request.write(answer.body)
     request.finish()
 
 
 def _reply_busy(request: Request, version: str, address: str) -> None:
     log.warning("soap.busy", extra={"client": address})
-    request.setHeader(b"retry-after", b"%d" % RETRY_AFTER)
     _reply(request, fault_answer(SoapFault("Receiver", BUSY), version, http.SERVICE_UNAVAILABLE))
 
 

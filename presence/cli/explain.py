@@ -193,6 +193,8 @@ class _NoJournal:
     def write(self, records: Sequence[Record], done: Callable[[JournalError | None], None]) -> None:
         pass
 
+    catch_up = write
+
 
 # -- how it is shown --------------------------------------------------------------------------------------
 

@@ -105,7 +105,7 @@ class Mailboxes:
                 mailbox.retry.cancel()
             del self._mailboxes[message.recipient]
         log.info("message.ended", extra={"id": message.id, "aor": message.recipient, "why": why})
-        self._journal.write([message.removal()], partial(_removed, message))
+        self._journal.catch_up([message.removal()], partial(_removed, message))
 
     def remove_user(self, aor: str) -> None:
         """Drop all that waits for `aor`."""
@@ -139,5 +139,5 @@ class Mailboxes:
 
 def _removed(message: StoredMessage, error: JournalError | None) -> None:
     if error is not None:
-        # It comes back at the next start, and is delivered once more or expires.
+        # It is stored later; after a crash before that it comes back, and is delivered once more or expires.
         log.error("message.removal_not_stored", extra={"id": message.id, "error": str(error)})

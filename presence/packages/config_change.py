@@ -254,7 +254,7 @@ class ConfigChangePackage:
             then()
 
         row = None if position is None else (position,)
-        self._journal.write([Record(KIND, (identifier,), row)], done)
+        self._journal.catch_up([Record(KIND, (identifier,), row)], done)
 
 
 class ConfigChangeView:

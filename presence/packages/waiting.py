@@ -137,4 +137,4 @@ class WaitingList:
             if error is not None:
                 log.warning("waiting.not-stored", extra={"presentity": key[1], "error": str(error)})
 
-        self._journal.write([Record(KIND, key, row)], done)
+        self._journal.catch_up([Record(KIND, key, row)], done)

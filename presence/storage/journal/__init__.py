@@ -5,6 +5,7 @@
              done()  <- in order of writes       <---- answer
 
 - `client`: the queue, the batches, the answers; what the server talks to
+- `sent`: what the client has sent and waits for, and what it owes
 - `process`: starts the writer, speaks frames with it over a socket pair, knows when it is gone
 - `writer`: the other side; `python -m presence.storage.journal.writer`
 - `batch`: how a batch becomes statements

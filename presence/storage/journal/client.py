@@ -16,6 +16,9 @@ What can go wrong, and what happens then:
 - no answer within `deadline`: the writer is killed, which makes sure that it stores nothing later, and what
   has waited longer than `deadline` fails.
 
+What is true already (`catch_up`) is kept in such a case and stored when the database works again: else a
+delivered message would be delivered anew by the next start.
+
 A write that fails is not stored, with one exception that no client of a database can exclude: if the writer
 or the connection to PostgreSQL dies between a commit and its answer, and nothing works within `deadline`.
 """
@@ -33,15 +36,13 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import LoopingCall
 
-from presence.storage.journal.frames import Answer, PlainRecord, PlainWrite, pack
+from presence.storage.journal.frames import Answer, PlainRecord
 from presence.storage.journal.process import WriterProcess
+from presence.storage.journal.sent import Batch, Done, Owed, Pending, Refused, ignore
 from presence.storage.journal.statistics import JournalStatistics
-from sip.ports import JournalError, Record, Value
+from sip.ports import JournalError, Record
 
 log = logging.getLogger(__name__)
-
-Done = Callable[[JournalError | None], None]
-Pending = tuple[list[PlainRecord], Done, float]
 
 _TICK = 0.25
 _ENOUGH = 32
@@ -74,38 +75,6 @@ class JournalSettings:
     """The same while it is away."""
 
 
-class _Batch:
-    """What is under way."""
-
-    __slots__ = ("frame", "number", "records", "refusals", "sent_at", "writes")
-
-    def __init__(self, number: int, writes: list[Pending], now: float) -> None:
-        self.number = number
-        self.writes = writes
-        self.records = sum(len(records) for records, _, _ in writes)
-        self.refusals: dict[int, str] = {}
-        self.sent_at = now
-        self.frame = self._packed()
-
-    def _packed(self) -> bytes:
-        try:
-            return pack((self.number, [records for records, _, _ in self.writes]))
-        except ValueError:
-            pass
-        # Subclasses of str say the same; if something else is not a plain value, only the write that has it
-        # is to blame.
-        self.writes = [([*map(_plain, records)], done, at) for records, done, at in self.writes]
-        plain: list[PlainWrite] = []
-        for index, (records, _, _) in enumerate(self.writes):
-            try:
-                pack((self.number, [records]))
-                plain.append(records)
-            except ValueError:
-                self.refusals[index] = "a value is neither str, bytes, int, float nor None"
-                plain.append([])
-        return pack((self.number, plain))
-
-
 class JournalClient:
     """`sip.ports.Journal` over a writer process.
 
@@ -121,6 +90,7 @@ class JournalClient:
         "_heard_at",
         "_linger",
         "_number",
+        "_owed",
         "_process",
         "_reactor",
         "_ready",
@@ -150,7 +120,8 @@ class JournalClient:
         self._settings = settings or JournalSettings()
         self._clock = clock
         self._waiting: deque[Pending] = deque()
-        self._batch: _Batch | None = None
+        self._owed = Owed()
+        self._batch: Batch | None = None
         self._number = 0
         self._process: WriterProcess | None = None
         self._ready = False
@@ -199,6 +170,11 @@ class JournalClient:
                 self._send_soon()
             elif len(self._waiting) == self._expected:
                 self._linger.reset(0)
+
+    def catch_up(self, records: Sequence[Record], done: Done) -> None:
+        """As `write`, for what is true already: if it cannot be stored now it is when the database works."""
+        plain: list[PlainRecord] = [*map(tuple, records)]  # type: ignore[list-item]
+        self.write(records, self._owed.until_stored(plain, done))
 
     def stop(self) -> Deferred[None]:
         """Make everything durable that was written, end the writer; fires when it is gone. Never fails."""
@@ -268,18 +244,29 @@ class JournalClient:
             room -= len(waiting[0][0])
             writes.append(waiting.popleft())
         self._number += 1
-        self._batch = _Batch(self._number, writes, self._clock())
+        self._batch = Batch(self._number, writes, self._clock())
         process.send(self._batch.frame)
 
     def _proceed(self) -> None:
         """Do what is next, now that nothing is under way."""
         if self._batch is not None or self._delivering:
             return
+        if self._owed and self._ready and self.failure is None:
+            self._pay()
         if self._waiting:
             if self._ready and self._linger is None:
                 self._send_soon()
         elif self._stopping:
             self._end()
+
+    def _pay(self) -> None:
+        """Send what is owed, before all that was written later and may be of the same keys."""
+        owed = self._owed.take()
+        log.info("journal.catches-up", extra={"records": len(owed)})
+        now, size = self._clock(), self._settings.max_records
+        for start in range(0, len(owed), size):
+            part = owed[start : start + size]
+            self._waiting.appendleft((part, self._owed.until_stored(part, ignore), now))
 
     # -- answers in
 
@@ -309,23 +296,25 @@ class JournalClient:
             self._succeed(batch)
         self._proceed()
 
-    def _count(self, batch: _Batch, seconds: float) -> None:
+    def _count(self, batch: Batch, seconds: float) -> None:
         statistics = self.statistics
         statistics.batches += 1
         statistics.batch_size.observe(batch.records)
         statistics.commit_seconds.observe(seconds)
 
-    def _succeed(self, batch: _Batch) -> None:
+    def _succeed(self, batch: Batch) -> None:
         statistics, refusals = self.statistics, batch.refusals
         statistics.writes += len(batch.writes) - len(refusals)
         statistics.records += batch.records
         statistics.failed += len(refusals)
+        if self._owed:
+            self._owed.forget(batch)
         self._delivering = True
         for index, (records, done, _) in enumerate(batch.writes):
             error = None
             if refusals and index in refusals:
                 statistics.records -= len(records)
-                error = JournalError(refusals[index])
+                error = Refused(refusals[index])
                 log.error("journal.refused", extra={"kinds": _kinds(records), "reason": refusals[index]})
             _call(done, error)
         self._delivering = False
@@ -440,15 +429,6 @@ def _call(done: Done, error: JournalError | None) -> None:
     except Exception:
         # One write's owner must not take the answers of all the others with him.
         log.exception("journal.callback")
-
-
-def _plain(record: PlainRecord) -> PlainRecord:
-    kind, key, row = record
-    return kind, _plain_values(key), None if row is None else _plain_values(row)
-
-
-def _plain_values(values: tuple[Value, ...]) -> tuple[Value, ...]:
-    return tuple(str(value) if isinstance(value, str) else value for value in values)
 
 
 def _kinds(records: list[PlainRecord]) -> str:

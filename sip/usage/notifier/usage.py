@@ -161,7 +161,7 @@ class NotifierUsage:
                 if error is not None:
                     log.warning("subscription.not-stored", extra={"error": str(error)})
 
-            self.journal.write([record(subscription, subscription.cseq_durable)], done)
+            self.journal.catch_up([record(subscription, subscription.cseq_durable)], done)
 
         self.queue.run(subscription.id, job)
 
@@ -251,10 +251,10 @@ class NotifierUsage:
             def done(error: JournalError | None) -> None:
                 release()
                 if error is not None:
-                    # A restart finds it expired or ends it with its next NOTIFY.
+                    # Stored later; a restart before that finds it expired or ends it with its next NOTIFY.
                     log.warning("subscription.not-removed", extra={"error": str(error)})
 
-            self.journal.write([removal(subscription)], done)
+            self.journal.catch_up([removal(subscription)], done)
 
         self.queue.run(subscription.id, job)
 

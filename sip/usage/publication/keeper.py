@@ -188,7 +188,7 @@ class PublicationKeeper:
             finally:
                 release()
 
-        self._journal.write(records, done)
+        self._journal.catch_up(records, done)
 
     def _without(self, package: Divisible, publication: Publication, part: str) -> EventState | None:
         """The state of a publication without a part; None: nothing is left."""
@@ -237,7 +237,7 @@ class PublicationKeeper:
             finally:
                 release()
 
-        self._journal.write([ended(publication)], done)
+        self._journal.catch_up([ended(publication)], done)
 
     # -- restart ----------------------------------------------------------------------------------
 

@@ -222,7 +222,7 @@ class Registrar:
         after = [held for held in self._location.current(binding.aor) if held is not binding]
         change = Change(after, [binding], [], ("expired",))
         self._apply(binding.aor, change)
-        self._journal.write([ended(binding)], partial(self._ended, change, release))
+        self._journal.catch_up([ended(binding)], partial(self._ended, change, release))
 
     def _ended(self, change: Change, release: Callable[[], None], error: JournalError | None) -> None:
         try:
@@ -245,7 +245,7 @@ class Registrar:
         change = Change([], gone, [], ("removed",))
         # A user who was deleted is gone at once; a row that stays is dropped at the next start.
         self._apply(aor, change)
-        self._journal.write([ended(binding) for binding in gone], partial(self._ended, change, release))
+        self._journal.catch_up([ended(binding) for binding in gone], partial(self._ended, change, release))
 
     # -- restart ----------------------------------------------------------------------------------
 

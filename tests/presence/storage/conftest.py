@@ -6,14 +6,19 @@ import os
 import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import pytest_twisted
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
+from twisted.internet import reactor
 
 from presence.storage.database import Database, open_database
 from presence.storage.engine import normalise
+from presence.storage.journal.client import JournalClient, JournalSettings
 from presence.storage.migrate import upgrade
+from tests.presence.storage.writing import TEN_SECONDS
 
 POSTGRES = "postgresql://postgres@127.0.0.1:5432/postgres"
 
@@ -80,3 +85,25 @@ def opened() -> Iterator[Callable[[str], Database]]:
 @pytest.fixture
 def database(url: str, opened: Callable[[str], Database]) -> Database:
     return opened(url)
+
+
+@pytest.fixture
+def journals() -> Iterator[Callable[..., JournalClient]]:
+    """Makes journals and stops them at the end of the test."""
+    made: list[JournalClient] = []
+
+    def make(url: str, **settings: Any) -> JournalClient:
+        made.append(JournalClient(reactor, url, JournalSettings(**settings)))
+        return made[-1]
+
+    yield make
+    for journal in made:
+        pytest_twisted.blockon(journal.stop().addTimeout(TEN_SECONDS, reactor))
+
+
+@pytest.fixture
+def journal(url: str, journals: Callable[..., JournalClient]) -> JournalClient:
+    """A journal that has begun to work."""
+    it = journals(url)
+    pytest_twisted.blockon(it.start().addTimeout(TEN_SECONDS, reactor))
+    return it

@@ -3,94 +3,36 @@
 from __future__ import annotations
 
 import os
-import resource
 import signal
-import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_twisted
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
-from twisted.internet.task import deferLater
 
 from presence.storage.database import Database, load
-from presence.storage.journal.client import JournalClient, JournalSettings
-from sip.ports import JournalError, Record, Value
-
-TEN_SECONDS = 10.0
-
-
-def publication(number: int, body: Value = b"<presence/>", etag: Value = "e") -> Record:
-    row = ("presence", f"sip:{number}@x", etag, 2e9, "application/pidf+xml", body, "", 1e9)
-    return Record("publication", (f"p{number:06}",), row)
-
-
-def binding(aor: str, contact: str, display: str = "") -> Record:
-    row = (f"{display}<{contact}>", "call", 1, 1000, 2e9, "", "", 0, "udp|1", "agent", 1e9)
-    return Record("binding", (aor, contact), row)
-
-
-def message(number: int) -> Record:
-    return Record("message", (f"m{number:06}",), ("sip:r@x", "sip:s@x", 1.0, 2.0, "[]", b"hello"))
-
-
-def gone(record: Record) -> Record:
-    return record._replace(row=None)
-
-
-def written(journal: JournalClient, *records: Record) -> Deferred[None]:
-    """A Deferred of one write: None, or the JournalError."""
-    result: Deferred[None] = Deferred()
-    journal.write(records, lambda error: result.errback(error) if error else result.callback(None))
-    return result.addTimeout(TEN_SECONDS, reactor)
+from presence.storage.journal.client import JournalClient
+from sip.ports import JournalError, Record
+from tests.presence.storage.writing import (
+    BAD,
+    TEN_SECONDS,
+    after,
+    binding,
+    gone,
+    message,
+    publication,
+    stored,
+    until,
+    written,
+)
 
 
 def started(code: str, url: str) -> subprocess.Popen[str]:
     pipe = subprocess.PIPE
     return subprocess.Popen([sys.executable, "-c", code, url], stdin=pipe, stdout=pipe, text=True)
-
-
-def after(seconds: float) -> Deferred[None]:
-    return deferLater(reactor, seconds, lambda: None)
-
-
-async def until(condition: Callable[[], bool], seconds: float = TEN_SECONDS) -> None:
-    for _ in range(int(seconds / 0.01)):
-        if condition():
-            return
-        await after(0.01)
-    raise AssertionError("it did not come to pass")
-
-
-@pytest.fixture
-def journals() -> Iterator[Callable[..., JournalClient]]:
-    """Makes journals and stops them at the end of the test."""
-    made: list[JournalClient] = []
-
-    def make(url: str, **settings: Any) -> JournalClient:
-        made.append(JournalClient(reactor, url, JournalSettings(**settings)))
-        return made[-1]
-
-    yield make
-    for journal in made:
-        pytest_twisted.blockon(journal.stop().addTimeout(TEN_SECONDS, reactor))
-
-
-@pytest.fixture
-def journal(url: str, journals: Callable[..., JournalClient]) -> JournalClient:
-    """A journal that has begun to work."""
-    it = journals(url)
-    pytest_twisted.blockon(it.start().addTimeout(TEN_SECONDS, reactor))
-    return it
-
-
-def stored(database: Database, kind: str = "publication") -> dict[str, tuple[Value, ...]]:
-    return {str(key[-1]): row for key, row in load(database, kind)}
 
 
 @pytest_twisted.ensureDeferred
@@ -195,16 +137,6 @@ async def test_a_write_larger_than_a_transaction_is_not_split(
     await written(journal, *map(publication, range(25)))
     assert journal.statistics.batches == 1
     assert len(stored(database)) == 25
-
-
-BAD = {
-    "a missing value": publication(2, etag=None),
-    "a value that cannot be passed": publication(2, body=1j),  # type: ignore[arg-type]
-    "an integer beyond 64 bits": Record("binding", ("a", "b"), ("c", "d", 2**70, *binding("", "").row[3:])),  # type: ignore[index]
-    "a row that is too short": Record("publication", ("p",), ("presence",)),
-    "a key that is too long": Record("publication", ("p", "q"), None),
-    "a kind that nobody knows": Record("weather", ("p",), None),
-}
 
 
 @pytest.mark.parametrize("what", BAD)
@@ -404,203 +336,3 @@ async def test_what_was_sent_completely_is_stored_although_nobody_waits_for_the_
     os.kill(pid, signal.SIGCONT)
     await until(lambda: "p000001" in stored(database))
     await lost
-
-
-@pytest_twisted.ensureDeferred
-async def test_a_locked_database_fails_writes_in_time_and_recovers_by_itself(
-    sqlite_url: str, journals: Callable[..., JournalClient], opened: Callable[[str], Database]
-) -> None:
-    from presence.storage.migrate import upgrade
-
-    upgrade(sqlite_url)
-    journal = journals(sqlite_url, lock_timeout=0.3, probe_unhealthy=0.2)
-    await journal.start()
-    other = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    try:
-        first, behind = written(journal, publication(1)), written(journal, publication(2))
-        for result in (first, behind):
-            with pytest.raises(JournalError, match="database is locked"):
-                await result
-        assert not journal.healthy
-    finally:
-        other.execute("ROLLBACK")
-        other.close()
-    await until(lambda: journal.healthy)
-    await written(journal, publication(3))
-    assert list(stored(opened(sqlite_url))) == ["p000003"]
-
-
-@pytest_twisted.ensureDeferred
-async def test_a_short_lock_only_delays(sqlite_url: str, journals: Callable[..., JournalClient]) -> None:
-    from presence.storage.migrate import upgrade
-
-    upgrade(sqlite_url)
-    journal = journals(sqlite_url)
-    await journal.start()
-    other = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    result = written(journal, publication(1))
-    await after(0.3)
-    assert journal.lag >= 0.25
-    other.execute("ROLLBACK")
-    other.close()
-    await result
-
-
-@pytest_twisted.ensureDeferred
-async def test_a_database_that_is_away_at_the_start_is_told_and_waited_for(
-    tmp_path: Path, journals: Callable[..., JournalClient]
-) -> None:
-    pytest.importorskip("psycopg")
-    journal = journals("postgresql://nobody@127.0.0.1:1/none", probe_unhealthy=0.2)
-    with pytest.raises(JournalError, match="refused"):
-        await journal.start().addTimeout(TEN_SECONDS, reactor)
-    assert not journal.healthy
-    with pytest.raises(JournalError, match="refused"):
-        await written(journal, publication(1))
-
-
-@pytest.mark.postgres
-@pytest_twisted.ensureDeferred
-async def test_a_lost_connection_to_postgresql_is_made_anew_without_a_failed_write(
-    postgres_url: str, journals: Callable[..., JournalClient], opened: Callable[[str], Database]
-) -> None:
-    from sqlalchemy import text
-
-    from presence.storage.migrate import upgrade
-
-    upgrade(postgres_url)
-    journal = journals(postgres_url)
-    await journal.start()
-    await written(journal, publication(1))
-    with opened(postgres_url).reading() as connection:
-        connection.execute(
-            text(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
-        )
-    await written(journal, publication(2))
-    assert journal.healthy
-    assert journal.statistics.restarts == 0
-
-
-async def unhealthy_for_several_probes(journal: JournalClient, reason: str) -> None:
-    """It gets ill, by probes alone, and no probe that writes nothing heals it."""
-    await until(lambda: not journal.healthy)
-    assert reason in (journal.failure or "")
-    for _ in range(30):
-        await after(0.02)
-        assert not journal.healthy
-
-
-@pytest.mark.postgres
-@pytest_twisted.ensureDeferred
-async def test_a_postgresql_that_only_reads_shows_in_health_until_a_write_works_again(
-    postgres_url: str, journals: Callable[..., JournalClient], opened: Callable[[str], Database]
-) -> None:
-    from sqlalchemy import text
-
-    from presence.storage.migrate import upgrade
-
-    upgrade(postgres_url)
-    journal = journals(postgres_url, probe_healthy=0.1, probe_unhealthy=0.1)
-    await journal.start()
-    name = postgres_url.rpartition("/")[2]
-    with opened(postgres_url).engine.connect() as admin:
-        admin = admin.execution_options(isolation_level="AUTOCOMMIT")
-        admin.execute(text(f"ALTER DATABASE {name} SET default_transaction_read_only = on"))
-        try:
-            admin.execute(
-                text(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-                )
-            )
-            await unhealthy_for_several_probes(journal, "read-only transaction")
-            with pytest.raises(JournalError, match="read-only transaction"):
-                await written(journal, publication(7001))
-            await unhealthy_for_several_probes(journal, "read-only transaction")
-        finally:
-            admin.execute(text(f"ALTER DATABASE {name} RESET default_transaction_read_only"))
-    await until(lambda: journal.healthy)
-    await written(journal, publication(7002))
-    found = stored(opened(postgres_url))
-    assert ("p007001" in found, "p007002" in found) == (False, True)
-
-
-@pytest_twisted.ensureDeferred
-async def test_a_full_disk_shows_in_health_until_there_is_room_again(
-    sqlite_url: str, journals: Callable[..., JournalClient], opened: Callable[[str], Database]
-) -> None:
-    from presence.storage.migrate import upgrade
-
-    upgrade(sqlite_url)
-    journal = journals(sqlite_url, probe_healthy=0.1, probe_unhealthy=0.1)
-    await journal.start()
-    limits = resource.prlimit(journal.pid or 0, resource.RLIMIT_FSIZE)
-    # The kernel lets the writer write to no file any more.
-    resource.prlimit(journal.pid or 0, resource.RLIMIT_FSIZE, (0, limits[1]))
-    await unhealthy_for_several_probes(journal, "disk")
-    with pytest.raises(JournalError, match="disk"):
-        await written(journal, publication(1))
-    await unhealthy_for_several_probes(journal, "disk")
-    resource.prlimit(journal.pid or 0, resource.RLIMIT_FSIZE, limits)
-    await until(lambda: journal.healthy)
-    await written(journal, publication(2))
-    assert list(stored(opened(sqlite_url))) == ["p000002"]
-
-
-def test_a_database_file_that_cannot_be_written_is_found_by_the_check(sqlite_url: str) -> None:
-    from presence.storage.engine import normalise
-    from presence.storage.errors import DatabaseError
-    from presence.storage.journal.writer import Writer
-    from presence.storage.migrate import upgrade
-
-    upgrade(sqlite_url)
-    writer = Writer(Database(normalise(sqlite_url)))
-    try:
-        writer.check()
-        connection, _ = writer._connected()
-        connection.connection.driver_connection.execute("PRAGMA query_only = ON")
-        with pytest.raises(DatabaseError, match="attempt to write a readonly database"):
-            writer.check()
-        # A new connection, and all is well.
-        writer.check()
-    finally:
-        writer.close()
-
-
-def test_a_missing_right_or_table_is_a_failure_of_the_database_to_the_check(url: str) -> None:
-    from sqlalchemy import text
-
-    from presence.storage.database import open_database
-    from presence.storage.engine import normalise
-    from presence.storage.errors import DatabaseError
-    from presence.storage.journal.writer import Writer
-
-    database = open_database(url)
-    with database.writing() as connection:
-        connection.execute(text("DROP TABLE heartbeat"))
-    database.close()
-    writer = Writer(Database(normalise(url)))
-    try:
-        with pytest.raises(DatabaseError, match="heartbeat"):
-            writer.check()
-    finally:
-        writer.close()
-
-
-@pytest_twisted.ensureDeferred
-async def test_refused_records_alone_do_not_pass_for_a_database_that_works(
-    journal: JournalClient, database: Database
-) -> None:
-    from sqlalchemy import text
-
-    with database.writing() as connection:
-        connection.execute(text("DELETE FROM heartbeat"))
-    with pytest.raises(JournalError):
-        await written(journal, BAD["a row that is too short"])
-    with database.reading() as connection:
-        assert connection.execute(text("SELECT count(*) FROM heartbeat")).scalar() == 1

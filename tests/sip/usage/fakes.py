@@ -61,6 +61,9 @@ class MemoryJournal:
         marshal.dumps([tuple(record) for record in records])
         self._waiting.append((records, done))
 
+    def catch_up(self, records: Sequence[Record], done: Callable[[JournalError | None], None]) -> None:
+        self.write(records, done)
+
     @property
     def waiting(self) -> int:
         return len(self._waiting)
