@@ -1,12 +1,14 @@
 """The HTTP side: `/healthz`, `/metrics`, `/status`, `/explain`, on a root that others (SOAP) hang more on.
 
-Answers are one line of JSON, faults too; nothing tells which software of which version answers.
+Answers are one line of JSON, faults too; nothing tells which software of which version answers.  What they
+say of users and of the load is for operators alone, who are known by where they ask from.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
@@ -18,8 +20,13 @@ from twisted.web.server import Request, Site
 
 from presence.observe.metrics import CONTENT_TYPE, Metrics
 from presence.provisioning.errors import ProvisioningError
+from sip.identity import TrustedPeers
+
+log = logging.getLogger(__name__)
 
 JSON = b"application/json"
+LOOPBACK = ("127.0.0.0/8", "::1/128")
+NOT_AN_OPERATOR = "for operators alone (the setting operators)"
 
 Health = Mapping[str, str | None]
 """What was checked, and what is wrong with it: None when it works."""
@@ -68,11 +75,29 @@ class Healthz(JsonResource):
         )
 
 
-class StatusPage(JsonResource):
+class OperatorsPage(JsonResource):
+    """A page for operators, and for this computer itself; anybody else gets 403."""
+
+    def __init__(self, operators: TrustedPeers) -> None:
+        super().__init__()
+        self._operators = operators
+
+    def render(self, request: Request) -> bytes:
+        """The answer, if it is for whoever asks."""
+        address = str(getattr(request.getClientAddress(), "host", ""))
+        here = str(getattr(request.getHost(), "host", ""))
+        if address != here and not self._operators.contains(address):
+            page = request.path.decode("latin-1")
+            log.info("http.refused", extra={"client": address, "page": page, "reason": NOT_AN_OPERATOR})
+            return answer(request, http.FORBIDDEN, {"error": NOT_AN_OPERATOR})
+        return super().render(request)
+
+
+class StatusPage(OperatorsPage):
     """The live figures, for `presentity status`."""
 
-    def __init__(self, status: Callable[[], Mapping[str, Any]]) -> None:
-        super().__init__()
+    def __init__(self, operators: TrustedPeers, status: Callable[[], Mapping[str, Any]]) -> None:
+        super().__init__(operators)
         self._status = status
 
     def reply(self, request: Request) -> bytes:
@@ -80,11 +105,11 @@ class StatusPage(JsonResource):
         return answer(request, http.OK, self._status())
 
 
-class ExplainPage(JsonResource):
+class ExplainPage(OperatorsPage):
     """Why a watcher sees what he sees, for `presentity explain`: `?watcher=...&presentity=...`."""
 
-    def __init__(self, explain: Callable[[str, str], Mapping[str, Any]]) -> None:
-        super().__init__()
+    def __init__(self, operators: TrustedPeers, explain: Callable[[str, str], Mapping[str, Any]]) -> None:
+        super().__init__(operators)
         self._explain = explain
 
     def reply(self, request: Request) -> bytes:
@@ -104,11 +129,11 @@ class ExplainPage(JsonResource):
         return answer(request, http.OK, explanation)
 
 
-class MetricsPage(JsonResource):
+class MetricsPage(OperatorsPage):
     """What Prometheus scrapes."""
 
-    def __init__(self, metrics: Metrics) -> None:
-        super().__init__()
+    def __init__(self, operators: TrustedPeers, metrics: Metrics) -> None:
+        super().__init__(operators)
         self._metrics = metrics
 
     def reply(self, request: Request) -> bytes:
@@ -218,6 +243,7 @@ def make_site(
     reactor: IReactorTime | None = None,
     explain: Callable[[str, str], Mapping[str, Any]] | None = None,
     limits: RequestLimits | None = None,
+    operators: Iterable[str] = (),
 ) -> LimitedSite:
     """The HTTP side of a server; `site.resource` is the root that takes more children.
 
@@ -229,11 +255,13 @@ def make_site(
         explain: what `/explain` answers for a watcher and a presentity, fit for JSON; raises
             ProvisioningError or LookupError.
         limits: what a request may be.
+        operators: networks that get more than `/healthz`, beside this computer itself.
     """
+    known = TrustedPeers((*LOOPBACK, *operators))
     root = JsonResource()
     root.putChild(b"healthz", Healthz(health))
-    root.putChild(b"status", StatusPage(status))
-    root.putChild(b"metrics", MetricsPage(metrics))
+    root.putChild(b"status", StatusPage(known, status))
+    root.putChild(b"metrics", MetricsPage(known, metrics))
     if explain is not None:
-        root.putChild(b"explain", ExplainPage(explain))
+        root.putChild(b"explain", ExplainPage(known, explain))
     return LimitedSite(root, limits or RequestLimits(), reactor)

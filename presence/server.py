@@ -206,7 +206,8 @@ class Server:
         def explain(watcher: str, presentity: str) -> dict[str, Any]:
             return parts.house.explain(watcher, presentity).as_dict()
 
-        site = make_site(self._health, status, metrics, self._reactor, explain, parts.web.limits)
+        operators = [str(network) for network in self._settings.operators]
+        site = make_site(self._health, status, metrics, self._reactor, explain, parts.web.limits, operators)
         parts.http_port, line = await parts.web.listen(site)
         return line
 

@@ -332,11 +332,19 @@ class SipCore:
     def _cancel(self, sr: ServerRequest) -> None:
         """CANCEL is answered hop by hop; the request that it is for learns of it (RFC 3261 §9.2)."""
         target = self.layer.cancelled_by(sr.request, sr.request.via)
-        if target is None:
+        if target is None or not self._same_hop(sr, target):
             raise NoSuchCall("Nothing To Cancel")
         sr.reply(200)
         if target.on_cancel is not None and not target.final_status:
             target.on_cancel(sr.request)
+
+    def _same_hop(self, sr: ServerRequest, target: ServerTransaction) -> bool:
+        """Whether a CANCEL comes from where its request came from: it cannot be challenged (RFC 3261 §22.1).
+
+        Whoever is called reads in the Vias by what a caller's request is known.
+        """
+        host = target.flow.remote[0]
+        return sr.flow.remote[0] == host or (sr.trusted and self._trusted.contains(host))
 
     # -- addresses ----------------------------------------------------------------------------------------
 

@@ -110,8 +110,14 @@ class Settings(BaseSettings):
     http: HostPort = _setting(
         values.HostPort("127.0.0.1", 8080),
         "Network",
-        "Where `/healthz`, `/metrics`, `/status` and `/explain` are served, `HOST:PORT`. For operators alone:"
-        " `/explain` shows everybody's presence and rules to whoever reaches it.",
+        "Where `/healthz`, `/metrics`, `/status` and `/explain` are served, `HOST:PORT`.",
+    )
+    operators: Annotated[tuple[Network, ...], *_List] = _setting(
+        (),
+        "Network",
+        "Networks that get `/metrics`, `/status` and `/explain`, beside this computer itself; anybody else"
+        " gets 403. `/explain` shows everybody's presence and rules. What a proxy on this computer passes on"
+        " comes from this computer.",
     )
     https: HostPort | None = _setting(
         None,
@@ -185,8 +191,9 @@ class Settings(BaseSettings):
     tls_certificate: Path | None = _setting(
         None,
         "TLS",
-        "PEM file with the certificate chain for tls and wss listeners. Not set: one is generated, signed by"
-        " itself and kept in the data folder; good for trying only.",
+        "PEM file with the certificate chain for tls, wss and https listeners. A file that is replaced is"
+        " used from the next connection on. Not set: one is generated, signed by itself and kept in the data"
+        " folder; good for trying only.",
     )
     tls_key: Path | None = _setting(
         None, "TLS", "PEM file with the private key. Not set: it is in the file of `tls_certificate`."

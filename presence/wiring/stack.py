@@ -46,7 +46,7 @@ def build_stack(given: Given) -> Stack:
                 nonce_life_without_qop=given.settings.nonce_lifetime_without_qop,
             ),
             is_ours=lambda uri: given.network.is_local(uri.host, uri.port, None),
-            started=given.now,
+            fresh=True,
         ),
         timers=given.timers,
         stats=given.stats,

@@ -88,7 +88,7 @@ class Authenticator:
     """Checks digest credentials against a directory.
 
     Args:
-        secret: key of the nonces; see `Nonces`, as for `started`.
+        secret: key of the nonces; see `Nonces`, as for `fresh`.
         is_ours: whether a URI without user names this server by address (clients such as SIPp
             put the address they send to into the `uri` parameter).
     """
@@ -102,11 +102,11 @@ class Authenticator:
         settings: DigestSettings | None = None,
         *,
         is_ours: Callable[[Uri], bool] | None = None,
-        started: float | None = None,
+        fresh: bool = False,
     ) -> None:
         self._directory = directory
         self._settings = settings or DigestSettings()
-        self._nonces = Nonces(secret, self._settings.nonce_life, started)
+        self._nonces = Nonces(secret, self._settings.nonce_life, fresh=fresh)
         self._is_ours = is_ours or (lambda uri: False)
         self._offered = {name.upper(): name for name in self._settings.algorithms}
         self._dummy = {

@@ -30,20 +30,20 @@ class Nonces:
     Args:
         secret: key of the signature, at least 16 bytes; a persistent one keeps nonces valid over a restart.
         life: seconds that a nonce may be used.
-        started: when given, nonces that were issued before are refused: their counts are not known
-            any more, and a request that was recorded before the restart could be played again.
+        fresh: nonces that others issued with this secret are refused: their counts are not known here, and a
+            request that was recorded before a restart could be played again.
 
     Times are seconds of any one clock that does not run backwards.
     """
 
-    __slots__ = ("_buckets", "_key", "_life", "_started", "_used", "_width")
+    __slots__ = ("_buckets", "_key", "_life", "_used", "_width")
 
-    def __init__(self, secret: bytes, life: float, started: float | None = None) -> None:
+    def __init__(self, secret: bytes, life: float, *, fresh: bool = False) -> None:
         if len(secret) < 16:
             raise ValueError("the nonce secret needs at least 16 bytes")
-        self._key = sha256(secret).digest()
+        # Their time alone would not tell: a machine that starts anew may count its seconds from zero.
+        self._key = sha256(secret + os.urandom(16) if fresh else secret).digest()
         self._life = life
-        self._started = started
         # Used nonces lie in buckets by their time of issue; a bucket that is too old is dropped as a whole.
         self._width = max(life / _BUCKETS, 0.001)
         self._buckets: dict[int, list[str]] = {}
@@ -88,7 +88,7 @@ class Nonces:
         return blake2b(serial, key=self._key, digest_size=_MAC).digest()
 
     def _issued(self, nonce: str) -> float | None:
-        """When we issued it; None if we did not, or did before we were started."""
+        """When we issued it; None if we did not."""
         if len(nonce) != _TEXT_LENGTH:
             return None
         try:
@@ -101,8 +101,7 @@ class Nonces:
         # Another spelling of the same would be counted anew.
         if base64.urlsafe_b64encode(raw) != nonce.encode():
             return None
-        issued = int.from_bytes(serial[:_TIME], "big", signed=True) / 1000
-        return None if self._started is not None and issued < self._started - 0.001 else issued
+        return int.from_bytes(serial[:_TIME], "big", signed=True) / 1000
 
     def _remember(self, nonce: str, use: _Use, now: float) -> None:
         number = int(use.issued // self._width)

@@ -56,31 +56,72 @@ def _context() -> SSL.Context:
 class ServerTls:
     """Makes the server side of TLS connections from certificate and key files (PEM).
 
+    Who connects after the files were replaced gets the new certificate; connections that there are live on
+    with theirs.  Files that cannot be used (one is written before the other) leave everything as it was until
+    they change again.
+
     Raises:
         ValueError: a file cannot be read, or key and certificate do not belong together.
     """
 
     def __init__(self, certificate: Path, key: Path) -> None:
-        self._context = _context()
-        self._context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
-        for path in (certificate, key):
-            try:
-                path.read_bytes()
-            except OSError as error:
-                raise ValueError(f"{path}: {(error.strerror or str(error)).lower()}") from error
-        try:
-            self._context.use_certificate_chain_file(str(certificate))
-        except SSL.Error as error:
-            raise ValueError(f"{certificate}: no certificate in PEM form") from error
-        try:
-            self._context.use_privatekey_file(str(key))
-            self._context.check_privatekey()
-        except SSL.Error as error:
-            raise ValueError(f"{key}: no key in PEM form that belongs to {certificate}") from error
+        self._certificate = certificate
+        self._key = key
+        # Before the files are read: what is written meanwhile is seen at the next connection.
+        self._seen = _marks(certificate, key)
+        self._context = _server_context(certificate, key)
 
     def serverConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
         """A fresh connection object for a client that has just come."""
+        marks = _marks(self._certificate, self._key)
+        if marks != self._seen:
+            self._seen = marks
+            self._replace()
         return SSL.Connection(self._context, None)
+
+    def _replace(self) -> None:
+        try:
+            self._context = _server_context(self._certificate, self._key)
+        except ValueError as error:
+            log.error("transport.certificate-kept", extra={"reason": str(error)})
+        else:
+            log.info("transport.certificate-replaced", extra={"file": str(self._certificate)})
+
+
+_Mark = tuple[int, int, int] | None
+
+
+def _marks(*files: Path) -> tuple[_Mark, ...]:
+    """What is another one when a file is: its inode, its size and when it was written; None for no file."""
+    return tuple(map(_mark, files))
+
+
+def _mark(file: Path) -> _Mark:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _server_context(certificate: Path, key: Path) -> SSL.Context:
+    context = _context()
+    context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    for path in (certificate, key):
+        try:
+            path.read_bytes()
+        except OSError as error:
+            raise ValueError(f"{path}: {(error.strerror or str(error)).lower()}") from error
+    try:
+        context.use_certificate_chain_file(str(certificate))
+    except SSL.Error as error:
+        raise ValueError(f"{certificate}: no certificate in PEM form") from error
+    try:
+        context.use_privatekey_file(str(key))
+        context.check_privatekey()
+    except SSL.Error as error:
+        raise ValueError(f"{key}: no key in PEM form that belongs to {certificate}") from error
+    return context
 
 
 @implementer(IOpenSSLClientConnectionCreator)

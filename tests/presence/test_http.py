@@ -8,7 +8,9 @@ import json
 import pytest
 from pytest_twisted import ensureDeferred
 from twisted.internet import reactor
+from twisted.internet.address import IPv4Address
 from twisted.internet.threads import deferToThread
+from twisted.web.test.requesthelper import DummyRequest
 
 from presence.http import make_site
 from presence.observe.metrics import Live, Metrics
@@ -149,3 +151,33 @@ async def test_a_fault_inside_is_500_and_tells_nothing(web):
     assert status == 500
     assert "secret" not in body
     assert "server" not in headers
+
+
+# -- for whom ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", [b"metrics", b"status", b"explain"])
+@pytest.mark.parametrize(
+    ("client", "operators", "refused"),
+    [
+        ("127.0.0.1", (), False),
+        ("::1", (), False),
+        ("192.0.2.1", (), False),  # the address that it listens at: this computer itself
+        ("192.0.2.9", (), True),
+        ("2001:db8::9", (), True),
+        ("192.0.2.9", ("192.0.2.9/32",), False),
+        ("192.0.2.8", ("192.0.2.9/32",), True),
+    ],
+)
+def test_what_is_said_of_users_and_load_is_for_operators_alone(web, page, client, operators, refused):
+    site = make_site(
+        dict, dict, Metrics(Stats(), Live()), explain=lambda watcher, presentity: {}, operators=operators
+    )
+    request = DummyRequest([page])
+    request.path = b"/" + page
+    request.client = IPv4Address("TCP", client, 40000)
+    request.getHost = lambda: IPv4Address("TCP", "192.0.2.1", 8080)
+    body = site.resource.getChildWithDefault(page, request).render(request)
+    assert (request.responseCode == 403) is refused
+    if refused:
+        assert json.loads(body) == {"error": "for operators alone (the setting operators)"}

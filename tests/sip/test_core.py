@@ -337,6 +337,15 @@ class TestForwarding:
     def test_a_cancel_of_nothing_is_481(self, house: House) -> None:
         assert house.ask(INVITE.replace("INVITE", "CANCEL")).status == 481
 
+    def test_a_cancel_from_another_address_is_481_whatever_its_via_says(self, house: House) -> None:
+        phone = self.registered(house)
+        phone.take()
+        house.receive(INVITE)
+        house.answer(phone.messages[0], 180, phone)
+        cancel = INVITE.replace("INVITE", "CANCEL")
+        assert house.ask(cancel, house.stranger).status == 481
+        assert phone.methods == ["INVITE"]
+
     def test_the_ack_and_the_bye_of_a_call_pass_through(self, house: House) -> None:
         phone = self.registered(house)
         phone.take()

@@ -57,9 +57,10 @@ def test_the_same_secret_knows_nonces_of_before_a_restart() -> None:
     assert Nonces(SECRET, life=300).use(nonce, 1, 1100.0)
 
 
-def test_nonces_of_before_a_restart_are_refused_where_their_counts_matter() -> None:
-    nonce = Nonces(SECRET, life=300).issue(1000.0)
-    restarted = Nonces(SECRET, life=300, started=1050.0)
+@pytest.mark.parametrize("before", [1000.0, 1100.0], ids=["earlier", "by a clock that was ahead"])
+def test_nonces_of_before_a_restart_are_refused_where_their_counts_matter(before: float) -> None:
+    nonce = Nonces(SECRET, life=300, fresh=True).issue(before)
+    restarted = Nonces(SECRET, life=300, fresh=True)
     assert not restarted.use(nonce, 1, 1100.0)
     assert restarted.use(restarted.issue(1050.0), 1, 1100.0)
 
