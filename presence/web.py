@@ -128,10 +128,7 @@ class Web:
             from sip.transport.tls import server_tls
         except ImportError as error:
             raise ListenError(f"cannot listen on https {where}: {error.name} is not installed") from None
-        root = JsonResource()
-        root.putChild(b"healthz", Healthz(health))
-        add_soap(root, self.soap)
-        site = LimitedSite(root, self.limits, self._reactor)
+        site = LimitedSite(secure_root(health, self.soap), self.limits, self._reactor)
         tls = server_tls(self._tls, f"https {where}")
         factory = TLSMemoryBIOFactory(tls, False, site, self._reactor)
         _, line = await self._open("https", where, factory)
@@ -165,6 +162,14 @@ class Web:
         self._ports.append(port)
         bound: int = port.getHost().port
         return bound, f"listening {kind} {shown}:{bound}"
+
+
+def secure_root(health: Callable[[], Health], service: IResource) -> Resource:
+    """What is offered by HTTPS."""
+    root = JsonResource()
+    root.putChild(b"healthz", Healthz(health))
+    add_soap(root, service)
+    return root
 
 
 def add_soap(root: Resource, service: IResource) -> None:

@@ -72,7 +72,9 @@ def make_engine(url: URL, *, lock_timeout: float = BUSY_TIMEOUT, pool_size: int 
 def _sqlite(url: URL, lock_timeout: float, pool_size: int) -> Engine:
     assert url.database is not None
     _create_private(Path(url.database), url)
-    engine = create_engine(url, connect_args={"timeout": lock_timeout}, pool_size=pool_size)
+    engine = create_engine(
+        url, connect_args={"timeout": lock_timeout}, pool_size=pool_size, hide_parameters=True
+    )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -122,7 +124,9 @@ def _postgresql(url: URL, lock_timeout: float, pool_size: int) -> Engine:
         del arguments[name]
     try:
         # Positional parameters, as SQLite has them: a journal record is a tuple for either.
-        engine = create_engine(url, connect_args=arguments, pool_size=pool_size, paramstyle="format")
+        engine = create_engine(
+            url, connect_args=arguments, pool_size=pool_size, paramstyle="format", hide_parameters=True
+        )
     except ModuleNotFoundError:
         raise DatabaseUnsupported(
             'PostgreSQL needs the driver psycopg: pip install "presentity[postgres]"'

@@ -13,8 +13,8 @@ from sqlalchemy import Connection
 
 import migrations
 from presence.storage.database import Database, open_database
-from presence.storage.engine import is_sqlite, normalise
-from presence.storage.errors import DatabaseNotMigrated, DatabaseTooNew
+from presence.storage.engine import is_sqlite, normalise, shown
+from presence.storage.errors import DatabaseNotMigrated, DatabaseTooNew, DatabaseUnavailable
 
 # Any number will do as long as nobody else takes it: "PRES" and a running number (2 is the outbox).
 _ADVISORY_LOCK = 0x5052_4553_0001
@@ -53,9 +53,12 @@ def exists(url: str) -> bool:
     parsed = normalise(url)
     if is_sqlite(parsed):
         file = Path(parsed.database or "")
-        # To open an empty one is to write to it.
-        if not file.is_file() or not file.stat().st_size:
-            return False
+        try:
+            # To open an empty one is to write to it.
+            if not file.is_file() or not file.stat().st_size:
+                return False
+        except OSError as error:
+            raise DatabaseUnavailable(f"database {shown(parsed)}: {error.strerror or error}") from None
     database = open_database(url)
     try:
         with database.reading() as connection:
