@@ -27,6 +27,7 @@ from presence.demo import create_demo_users
 from presence.directory import Directory
 from presence.http import Health, make_site
 from presence.network import HubNetwork
+from presence.observe.loadwatch import LoadWatch
 from presence.observe.looplag import LoopLag
 from presence.observe.metrics import Live, Metrics
 from presence.observe.status import status_document
@@ -197,7 +198,14 @@ class Server:
 
     async def _listen_http(self, parts: _Parts) -> str:
         metrics = Metrics(parts.house.stats, parts.live, parts.journal.statistics)
-        parts.lag = LoopLag(self._reactor, metrics.loop_lag)
+        house = parts.house
+        watch = LoadWatch(house.core.load, house.stats, house.core.overload, self._reactor.seconds)
+
+        def late(seconds: float) -> None:
+            metrics.loop_lag(seconds)
+            watch.look(seconds)
+
+        parts.lag = LoopLag(self._reactor, late)
 
         def status() -> dict[str, Any]:
             run_file = parts.run_file or self._run_file(parts)
@@ -319,6 +327,7 @@ class _Parts:
         )
         self._driver = WheelDriver(reactor, self.house.timers)
         house = self.house
+        self.hub.ingress.gate = house.door
         self.web = Web(settings, reactor, database, self.hub.settings, house.publications.withdraw_tuple)
         self.live = Live(
             users=lambda: len(house.directory),
@@ -328,6 +337,8 @@ class _Parts:
             subscriptions=lambda: len(house.notifier),
             messages_waiting=lambda: len(house.messages),
             connections=lambda: len(self.hub.connections),
+            waited=lambda: house.core.load.waited,
+            overloaded=lambda: house.core.load.began is not None,
             journal_lag=lambda: self.journal.lag,
         )
 

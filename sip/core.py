@@ -30,6 +30,7 @@ from sip.errors import (
 )
 from sip.headers import Credentials, Via
 from sip.identity import Identity, TrustedPeers, UserDirectory, identify, strip_asserted
+from sip.load import Load
 from sip.message import Request, Response, check_request, check_response, parse
 from sip.request import ServerRequest
 from sip.stats import Stats
@@ -110,6 +111,7 @@ class SipCore:
         stats: Stats,
         token: Callable[[], str],
         dialog_key: bytes,
+        load: Load | None = None,
     ) -> None:
         self.settings = settings
         self._dialog_key = dialog_key
@@ -126,6 +128,7 @@ class SipCore:
         self._directory = directory
         self._trusted = trusted
         self._doorkeeper = doorkeeper
+        self.load = load or Load()
         self._timers = timers
         self._stats = stats
         self._token = token
@@ -147,7 +150,7 @@ class SipCore:
                 self.layer.receive_response(message)
             else:
                 via = message.via
-                answers = self._note_source(message, via, flow)
+                answers = self.note_source(message, via, flow)
                 self.layer.receive_request(message, via, flow, answers)
         except SipError as error:
             self.refuse(message if isinstance(message, Request) else None, error, flow)
@@ -166,7 +169,7 @@ class SipCore:
             response = Response.answering(
                 partial, error.status, error.reason, to_tag=self._token(), headers=error.headers
             )
-            self._stats.requests[partial.method, error.status] += 1
+            self._stats.count(partial.method, error.status)
             answers.send(response.render())
         except (SipError, TransportError):
             # Not even a Via to answer along: nobody can be told.
@@ -181,9 +184,9 @@ class SipCore:
         except BadRequest:
             # It goes back as it came, to where the packet was from: that much is certain (RFC 4475 §3.1.2.1).
             return flow
-        return self._note_source(partial, via, flow)
+        return self.note_source(partial, via, flow)
 
-    def _note_source(self, request: Request, via: Via, flow: Flow) -> Flow:
+    def note_source(self, request: Request, via: Via, flow: Flow) -> Flow:
         """Write into the Via where the request came from, and say where answers go (§18.2.1, RFC 3581 §4)."""
         host, port = flow.remote[0], flow.remote[1]
         wants_port = "rport" in via.params
@@ -274,7 +277,7 @@ class SipCore:
         if reason is None and request.to.tag is None:
             reason = self.overload()
         if reason is not None:
-            raise ServiceUnavailable(reason, headers=(("Retry-After", "5"),))
+            raise ServiceUnavailable(reason, headers=self.load.retry(request.call_id))
 
     def _serve(self, sr: ServerRequest) -> None:
         """Give a request to the service of its method."""

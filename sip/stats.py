@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Final
+
+from sip.headers.cseq import METHODS
+
+OTHER: Final = "OTHER"
+"""What methods that nobody defined are counted as: a stranger may invent as many as he likes."""
 
 
 class Stats:
@@ -15,6 +21,7 @@ class Stats:
         "requests",
         "retransmissions",
         "retransmissions_absorbed",
+        "shed",
         "stray_responses",
     )
 
@@ -29,3 +36,14 @@ class Stats:
         self.retransmissions_absorbed = 0
         """Requests that a transaction answered again without troubling anyone."""
         self.stray_responses = 0
+        self.shed = 0
+        """Requests that were refused at the door because there was too much to do; `requests` has them as
+        503."""
+
+    def count(self, method: str, status: int) -> None:
+        """A request was answered for good."""
+        self.requests[method if method in METHODS else OTHER, status] += 1
+
+    def count_again(self, method: str) -> None:
+        """A request, or an answer to one, was sent again."""
+        self.retransmissions[method if method in METHODS else OTHER] += 1

@@ -39,6 +39,7 @@ COUNTERS = (
         "Retransmissions that were absorbed.",
     ),
     ("malformed", "presentity_malformed", "Messages that could not be read."),
+    ("shed", "presentity_requests_shed", "Requests that were answered 503 at the door: too much to do."),
     ("stray_responses", "presentity_stray_responses", "Responses that belong to no transaction."),
 )
 
@@ -50,6 +51,8 @@ GAUGES = (
     ("subscriptions", "presentity_subscriptions", "Subscriptions that are alive."),
     ("messages_waiting", "presentity_messages_waiting", "Messages stored for users who are away."),
     ("connections", "presentity_connections", "Open connections of stream transports."),
+    ("waited", "presentity_wait_seconds", "How long messages wait to be looked at."),
+    ("overloaded", "presentity_overloaded", "1 while new requests are answered 503, and shortly after."),
     ("journal_lag", "presentity_journal_lag_seconds", "Age of the oldest change that is not durable yet."),
 )
 
@@ -82,6 +85,8 @@ class Live:
     subscriptions: Callable[[], float] = _zero
     messages_waiting: Callable[[], float] = _zero
     connections: Callable[[], float] = _zero
+    waited: Callable[[], float] = _zero
+    overloaded: Callable[[], float] = _zero
     journal_lag: Callable[[], float] = _zero
 
 

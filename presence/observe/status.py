@@ -12,7 +12,8 @@ from sip.stats import Stats
 def status_document(run: RunFile, stats: Stats, live: Live, now: float) -> dict[str, Any]:
     """The live figures; `now` is epoch seconds.
 
-    `uptime` and `journal_lag` are seconds; `requests` counts by method and status of the final answer.
+    `uptime`, `journal_lag` and `overload.wait` are seconds; `requests` counts by method and status of the
+    final answer.
     """
     requests: dict[str, dict[str, int]] = {}
     for (method, status), count in requests_by_method(stats).items():
@@ -29,6 +30,11 @@ def status_document(run: RunFile, stats: Stats, live: Live, now: float) -> dict[
         "subscriptions": live.subscriptions(),
         "messages_waiting": live.messages_waiting(),
         "connections": live.connections(),
+        "overload": {
+            "now": bool(live.overloaded()),
+            "wait": round(live.waited(), 4),
+            "shed": stats.shed,
+        },
         "journal_lag": round(live.journal_lag(), 4),
         "notifies": {
             "sent": stats.notifies_sent,

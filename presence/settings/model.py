@@ -184,6 +184,20 @@ class Settings(BaseSettings):
         "Limits of transports",
         "Server transactions at a time; more requests are answered 503.",
     )
+    overload_wait: Annotated[float, Field(ge=0, le=10)] = _setting(
+        0.1,
+        "Limits of transports",
+        "How long messages may wait before they are looked at. While they wait longer, new requests"
+        " are answered 503 at once; requests within dialogs, responses and refreshes of publications are"
+        " handled. 0: no limit.",
+        "seconds",
+    )
+    retry_after: Seconds = _setting(
+        5,
+        "Limits of transports",
+        "Least Retry-After of these answers; at most twice that, so that not all come again together.",
+        "seconds",
+    )
     shutdown_grace: Duration = _setting(
         5.0, "Limits of transports", "After SIGTERM, time for what is under way to be answered.", "seconds"
     )

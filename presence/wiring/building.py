@@ -60,6 +60,7 @@ def build(
         timers=given.timers,
         directory=directory,
         core=stack.core,
+        door=stack.door,
         layer=stack.layer,
         registrar=stack.registrar,
         publications=domain.publications,

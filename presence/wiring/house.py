@@ -25,6 +25,7 @@ from presence.provisioning.privacy import default_handling
 from presence.provisioning.stored import StandingStatus
 from presence.wiring.given import Network
 from sip.core import SipCore
+from sip.door import Door
 from sip.stats import Stats
 from sip.timers import TimerWheel
 from sip.transaction import TransactionLayer
@@ -46,6 +47,7 @@ class House:
     timers: TimerWheel
     directory: Directory
     core: SipCore
+    door: Door
     layer: TransactionLayer
     registrar: Registrar
     publications: PublicationUsage

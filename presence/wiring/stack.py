@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from presence.wiring.given import Given
 from sip.auth.authenticator import Authenticator, DigestSettings
 from sip.core import CoreSettings, SipCore
+from sip.door import Door
 from sip.identity import TrustedPeers
+from sip.load import Load
 from sip.sender import RequestSender, SenderSettings
 from sip.transaction import TransactionLayer, TransactionTimes
 from sip.usage.location import Location
@@ -22,6 +24,7 @@ class Stack:
     """What speaks SIP."""
 
     core: SipCore
+    door: Door
     layer: TransactionLayer
     sender: RequestSender
     location: Location
@@ -52,8 +55,10 @@ def build_stack(given: Given) -> Stack:
         stats=given.stats,
         token=given.token,
         dialog_key=given.secret,
+        load=Load(given.settings.overload_wait, retry_after=given.settings.retry_after),
     )
     layer = TransactionLayer(sip_core, given.timers, given.stats, TransactionTimes(t1=given.settings.t1))
+    door = Door(sip_core.load, sip_core.note_source, layer.knows, given.stats)
     request_sender = RequestSender(
         layer,
         given.network,
@@ -89,4 +94,4 @@ def build_stack(given: Given) -> Stack:
         ),
         flow_for=lambda uri: flow_for(location, uri),
     )
-    return Stack(sip_core, layer, request_sender, location, registrar, proxy)
+    return Stack(sip_core, door, layer, request_sender, location, registrar, proxy)

@@ -83,7 +83,7 @@ class Domain:
         yield self._register(user, 3600)
         yield self._publish(user, 3600)
         for dialog in user.dialogs:
-            yield self._in_dialog(user, dialog, 3600)
+            yield self.refresh(user, dialog)
 
     def _register(self, user: User, expires: int) -> Exchange:
         number = self._driver.number()
@@ -112,6 +112,10 @@ class Domain:
 
         exchange.on_answer = answered
         return exchange
+
+    def refresh(self, user: User, dialog: Dialog) -> Exchange:
+        """SUBSCRIBE within a dialog, with its NOTIFY."""
+        return self._in_dialog(user, dialog, 3600)
 
     def _in_dialog(self, user: User, dialog: Dialog, expires: int) -> Exchange:
         number = self._driver.number()

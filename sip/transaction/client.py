@@ -159,7 +159,7 @@ class ClientTransaction:
     # -- actions of the tables ---------------------------------------------------------------------------
 
     def _resend(self, _: Response | None) -> None:
-        self._layer.stats.retransmissions[self.key[1]] += 1
+        self._layer.stats.count_again(self.key[1])
         self._send()
 
     def _rearm_invite(self, _: Response | None) -> None:

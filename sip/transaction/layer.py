@@ -104,6 +104,10 @@ class TransactionLayer:
         self._servers[key] = transaction
         self.core.on_request(transaction)
 
+    def knows(self, request: Request, via: Via) -> bool:
+        """Whether `request` has a transaction, so that it would be absorbed.  Raises as `receive_request`."""
+        return _server_key(request, via, request.method) in self._servers
+
     def receive_response(self, response: Response) -> bool:
         """Give `response` to its transaction; False if there is none (it is dropped, RFC 6026 §8.9).
 
@@ -205,7 +209,7 @@ class TransactionLayer:
 
     def count(self, method: str, status: int) -> None:
         """A request was answered for good."""
-        self.stats.requests[method, status] += 1
+        self.stats.count(method, status)
 
     def undeliverable(self, via: Via, answer: bytes) -> None:
         """The way of an answer is gone."""

@@ -187,7 +187,7 @@ class ServerTransaction:
 
     def _resend(self, _: Response | None) -> None:
         if self.last:
-            self._layer.stats.retransmissions[self.method] += 1
+            self._layer.stats.count_again(self.method)
             self._transmit()
 
     def _stop_timers(self) -> None:

@@ -25,6 +25,7 @@ from twisted.internet.protocol import Protocol, ServerFactory
 from sip.errors import SipError, TransportError
 from sip.transport.connection import Connections, Outbound
 from sip.transport.flow import Flow, Trace
+from sip.transport.ingress import Ingress
 from sip.transport.resolver import DnsClient, Resolver
 from sip.transport.settings import TransportSettings
 from sip.transport.spec import (
@@ -93,6 +94,8 @@ class TransportHub:
         self._clock: IReactorTime = reactor if clock is None else clock
         self._now: Callable[[], float] = time.monotonic if clock is None else clock.seconds
         self._receive = receive
+        self.ingress = Ingress(reactor, self._now, self._handle)
+        self._deliver = self.ingress.deliver
         self._receive_error = receive_error
         self._trace = trace
         self._udp: list[UdpListener] = []
@@ -173,7 +176,7 @@ class TransportHub:
 
     # -- what arrives -------------------------------------------------------------------------------------
 
-    def _deliver(self, data: bytes, flow: Flow) -> None:
+    def _handle(self, data: bytes, flow: Flow) -> None:
         # The boundary to the reactor: a fault above must cost one message, not the listener.
         try:
             self._receive(data, flow)
@@ -371,6 +374,7 @@ class TransportHub:
                 waits.append(stopped)
         self._stream_ports.clear()
         self._listening.clear()
+        self.ingress.close()
         for connection in self.connections:
             connection.close()
         waits.append(self.connections.when_empty())

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-READ_BATCH: Final = 32
-"""Datagrams taken in one wake-up: enough to save wake-ups, few enough to let connections have their turn."""
+READ_BATCH: Final = 1024
+"""Datagrams taken in one wake-up.  Handling them takes a slice of time at most (`sip.transport.ingress`),
+and the rest waits there instead of in the socket, which loses what it has no room for."""
 
 LARGEST: Final = 65535
 """No datagram is longer (RFC 768)."""

@@ -45,7 +45,7 @@ def test_sigterm_lets_what_is_under_way_be_answered(start_server: StartServer) -
         server.process.send_signal(signal.SIGTERM)
         time.sleep(0.3)
         refused = alice.exchange(alice.request("OPTIONS", "sip:example.com"))
-        assert (refused.status, refused.need("Retry-After")) == (503, "5")
+        assert (refused.status, 5 <= int(refused.need("Retry-After")) <= 10) == (503, True)
         bob.reply(came, 200)
         assert alice.expect_response(sent).status == 200
         assert server.wait() == 0

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = ("_setup.sh", "bench", "compile", "costs", "crashtest", "presentity", "profile", "serve", "softphone")
+NAMES = (
+    *("_setup.sh", "bench", "compile", "costs", "crashtest", "overload", "presentity", "profile", "serve"),
+    "softphone",
+)
 SCRIPTS = [ROOT / "scripts" / name for name in (*NAMES, "test", "test-compiled")] + [ROOT / ".ci" / "run"]
 
 FAKE_PYTHON = """#!/bin/bash

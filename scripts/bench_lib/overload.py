@@ -1,0 +1,241 @@
+"""More than the server can do: its capacity, then a multiple of that, then little again.
+
+The server has one processor for all its processes and the driver has the others, so that it is the server
+which is short of time.  New work is REGISTER of contacts; every twentieth request goes on with something
+that is there: a SUBSCRIBE within its dialog, with its NOTIFY, or the refresh of a publication.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench_lib import builds, machine
+from bench_lib.driver import Driver, Exchange, Outcome, percentile
+from bench_lib.errors import BenchError
+from bench_lib.simplestone import Domain
+from bench_lib.targets import Presentity
+from bench_lib.traffic import Traffic
+
+GOODPUT = 0.8
+"""Part of the capacity that has to be left."""
+NORMAL = 0.1
+"""Seconds in which a request is answered when all is normal."""
+RECOVERY = 3.0
+"""Seconds after which all has to be normal again."""
+EVERY = 20
+"""One request of so many goes on with something."""
+CALM = 0.3
+"""Part of the capacity that is asked for afterwards."""
+WINDOW = 40
+"""Requests under way while the capacity is looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How long and how much; seconds."""
+
+    users: int = 20_000
+    dialogs: int = 400
+    search: float = 5.0
+    flood: float = 10.0
+    calm: float = 8.0
+    times: float = 3.0
+
+
+@dataclass(slots=True)
+class Phase:
+    """What became of the requests of a phase: when each was due, when it ended, and whether well."""
+
+    new: list[tuple[float, float, bool]] = field(default_factory=list)
+    going_on: list[tuple[float, float, bool]] = field(default_factory=list)
+    outcome: Outcome = field(default_factory=Outcome)
+    began: float = 0.0
+
+    def good(self, until: float) -> int:
+        """Exchanges that were complete by then."""
+        return sum(well and ended <= until for _, ended, well in (*self.new, *self.going_on))
+
+    def delays(self) -> list[float]:
+        """Of the requests that went on with something."""
+        return [ended - due for due, ended, well in self.going_on if well]
+
+
+@dataclass(slots=True)
+class Report:
+    """The figures of a run."""
+
+    capacity: float
+    offered: float
+    goodput: float
+    new_p50: float
+    going_on: int
+    going_on_failed: int
+    going_on_p50: float
+    going_on_p99: float
+    refusals: Counter[str]
+    sent_again: int
+    normal_after: float
+    driver: float
+
+    def faults(self) -> list[str]:
+        """What is not as it has to be."""
+        found = []
+        if self.goodput < GOODPUT * self.capacity:
+            found.append(f"goodput is {self.goodput / self.capacity:.0%} of the capacity")
+        if self.going_on_failed:
+            found.append(f"{self.going_on_failed} requests failed that go on with something")
+        if self.normal_after > RECOVERY:
+            found.append(f"normal only after {self.normal_after:.1f} s")
+        return found
+
+    def lines(self) -> Iterator[str]:
+        """For people."""
+        yield f"capacity              {self.capacity:8.0f} exchanges a second"
+        yield f"offered               {self.offered:8.0f} a second ({self.offered / self.capacity:.1f} times)"
+        yield f"goodput               {self.goodput:8.0f} a second ({self.goodput / self.capacity:.0%})"
+        for what, count in self.refusals.most_common():
+            yield f"  answered {what}: {count}"
+        yield f"  sent again by the driver: {self.sent_again}; it took {self.driver:.0%} of a processor"
+        yield f"new work, p50         {self.new_p50 * 1e3:8.0f} ms"
+        yield f"within dialogs, p50   {self.going_on_p50 * 1e3:8.0f} ms ({self.going_on} of them)"
+        yield f"within dialogs, p99   {self.going_on_p99 * 1e3:8.0f} ms"
+        yield f"within dialogs failed {self.going_on_failed:8d}"
+        yield f"all normal after      {self.normal_after:8.2f} s"
+
+
+class Flood:
+    """Makes the requests."""
+
+    def __init__(self, traffic: Traffic, dialogs: int) -> None:
+        self._traffic = traffic
+        self._driver = traffic.driver
+        self._domain = Domain(traffic, dialogs // 10)
+        failed = traffic.driver.through(self._domain.sign_on(), WINDOW).failed
+        traffic.publish_many(dialogs)
+        if failed:
+            raise BenchError(f"{failed} requests failed while preparing")
+        self._turn = itertools.count(1)
+        self._members = itertools.cycle(
+            (user, dialog) for user in self._domain.users for dialog in user.dialogs
+        )
+        self._phase = Phase()
+
+    def closed(self, seconds: float) -> Phase:
+        """As fast as answers come, for about so long."""
+        pilot = self._driver.closed(2 * WINDOW, WINDOW, self._make)
+        return self._run(lambda: self._driver.closed(int(pilot.rate * seconds), WINDOW, self._make))
+
+    def paced(self, seconds: float, rate: float) -> Phase:
+        """So many a second, whatever becomes of them."""
+        return self._run(lambda: self._driver.paced(int(rate * seconds), rate, self._make))
+
+    def _run(self, drive: Callable[[], Outcome]) -> Phase:
+        phase = self._phase = Phase(began=time.monotonic())
+        phase.outcome = drive()
+        return phase
+
+    def _make(self) -> Exchange:
+        turn = next(self._turn)
+        if turn % EVERY:
+            number = self._driver.number()
+            request = self._driver.wire.register(number, self._traffic.watcher())
+            return self._noted(Exchange(number, request), self._phase.new)
+        if turn // EVERY % 2 and self._traffic.published:
+            return self._noted(self._traffic.refresh(), self._phase.going_on)
+        user, dialog = next(self._members)
+        return self._noted(self._domain.refresh(user, dialog), self._phase.going_on)
+
+    def _noted(self, exchange: Exchange, into: list[tuple[float, float, bool]]) -> Exchange:
+        exchange.on_end = lambda: into.append((exchange.due, time.monotonic(), exchange.awaiting == 0))
+        return exchange
+
+
+def run(target: Presentity, plan: Plan) -> Report:
+    """All phases against a server that runs."""
+    with Driver(target.address, patience=8.0) as driver:
+        flood = Flood(Traffic(driver, plan.users), plan.dialogs)
+        found = flood.closed(plan.search)
+        capacity = found.outcome.rate
+        rate = plan.times * capacity
+        driver.idle(0.2)
+        much = flood.paced(plan.flood, rate)
+        over = much.began + plan.flood
+        little = flood.paced(plan.calm, CALM * capacity)
+        late = [
+            ended for due, ended, well in (*little.new, *little.going_on) if not well or ended - due > NORMAL
+        ]
+        delays = much.delays()
+        return Report(
+            capacity=capacity,
+            offered=rate,
+            goodput=much.good(over) / plan.flood,
+            new_p50=percentile([ended - due for due, ended, well in much.new if well], 0.5),
+            going_on=len(much.going_on),
+            going_on_failed=sum(not well for _, _, well in (*much.going_on, *little.going_on)),
+            going_on_p50=percentile(delays, 0.5),
+            going_on_p99=percentile(delays, 0.99),
+            refusals=much.outcome.refusals,
+            sent_again=much.outcome.sent_again,
+            normal_after=max(0.0, max(late, default=over) - over),
+            driver=much.outcome.driver_seconds / much.outcome.seconds,
+        )
+
+
+@contextmanager
+def one_processor() -> Iterator[None]:
+    """What is started within has one processor; we get the others then, where there are any."""
+    ours = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, ours[:1])
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, ours[1:] or ours)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; 1 if something is not as it has to be."""
+    parser = argparse.ArgumentParser(prog="scripts/overload", description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--seconds", type=float, default=Plan().flood, help="length of the flood (%(default)s)"
+    )
+    parser.add_argument("--times", type=float, default=Plan().times, help="times the capacity (%(default)s)")
+    parser.add_argument("--work", type=Path, help="folder for data, on the disk to measure with")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the server"
+    )
+    options = parser.parse_args(arguments)
+    plan = Plan(flood=options.seconds, times=options.times)
+    with tempfile.TemporaryDirectory(prefix="presentity-overload-", dir=options.work) as folder:
+        settings = [part for each in options.set for part in ("--set", each)]
+        target = Presentity(Path(folder), plan.users, options=settings)
+        try:
+            with one_processor():
+                target.start()
+            for name, value in (builds.facts() | machine.facts()).items():
+                print(f"{name}: {value}")
+            report = run(target, plan)
+        except BenchError as error:
+            print(f"overload: {error}", file=sys.stderr)
+            return 2
+        finally:
+            target.stop()
+    for line in report.lines():
+        print(line)
+    faults = report.faults()
+    for fault in faults:
+        print(f"overload: {fault}", file=sys.stderr)
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

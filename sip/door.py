@@ -1,0 +1,91 @@
+"""Where new work is turned away while there is too much of it: 503 before anything is spent on a request.
+
+RFC 3261 §8.2.7 (answers without a transaction), §21.5.4 and RFC 5390 (why a refusal has to be cheap: what it
+costs is missing for the work that was taken).
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from typing import Final
+
+from sip.errors import SipError, TransportError
+from sip.headers import Via
+from sip.load import Load
+from sip.message import Request, Response, parse
+from sip.stats import Stats
+from sip.transport.flow import Flow
+
+ALWAYS_IN: Final = frozenset({"ACK", "BYE", "CANCEL"})
+"""They end what there is."""
+
+
+class Door:
+    """`sip.transport.ingress.Gate` of a server.
+
+    Args:
+        load: says whether anything is turned away.
+        note_source: `SipCore.note_source`, the way of answers.
+        knows: `TransactionLayer.knows`.
+        stats: counts what was turned away.
+    """
+
+    __slots__ = ("_knows", "_note_source", "_stats", "load")
+
+    def __init__(
+        self,
+        load: Load,
+        note_source: Callable[[Request, Via, Flow], Flow],
+        knows: Callable[[Request, Via], bool],
+        stats: Stats,
+    ) -> None:
+        self.load = load
+        self._note_source = note_source
+        self._knows = knows
+        self._stats = stats
+
+    @property
+    def closed(self) -> bool:
+        """Whether new work is refused at present."""
+        return self.load.reason is not None
+
+    def waited(self, seconds: float, now: float) -> None:
+        """Messages wait so long now; 0: none waits."""
+        self.load.queued(seconds, now)
+
+    def turn_away(self, data: bytes, flow: Flow) -> bool:
+        """Answer 503 to `data` if it is new work; False: it is to be handled.
+
+        Handled are responses, ACK, BYE and CANCEL, what is within a dialog, refreshes and changes of a
+        publication that is there (RFC 3903), and what was let in before and is only sent again: it must not
+        be told another answer than the one that its transaction will give.
+        """
+        load = self.load
+        reason = load.reason
+        if reason is None or data.startswith(b"SIP/2.0 "):
+            return False
+        try:
+            request = parse(data)
+            if isinstance(request, Response) or request.method in ALWAYS_IN:
+                return False
+            if not load.everything and (request.to.tag is not None or "SIP-If-Match" in request):
+                return False
+            via = request.via
+            if self._knows(request, via):
+                return False
+            key = via.branch or request.call_id
+            tag = f"{zlib.crc32(key.encode('utf-8', 'surrogateescape')):x}"
+            answers = self._note_source(request, via, flow)
+            answer = Response.answering(request, 503, reason, to_tag=tag, headers=load.retry(key))
+        except SipError:
+            # What is wrong with it is said where it is read.
+            return False
+        self._stats.shed += 1
+        self._stats.count(request.method, 503)
+        try:
+            answers.send(answer.render())
+        except TransportError:
+            # Nobody is there any more to be told.
+            return True
+        return True

@@ -1,0 +1,161 @@
+"""What has come in and is not looked at yet, from all transports, in the order in which it came.
+
+As long as the server keeps up nothing waits here: a message is handled where it was read.  Whoever has
+handled messages for `SLICE` seconds without a break puts the next ones here, and they are handled in slices
+between which the reactor reads what else has come.  So a backlog stands here and not in the buffers of the
+system, where nobody knows its age and where it is lost at the end without regard to what it is.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+from sip.transport.flow import Flow
+
+SLICE: Final = 0.01
+"""Seconds for which messages are handled before the reactor has its turn."""
+
+BREAK: Final = 0.001
+"""Seconds between two messages in which the reactor certainly had it."""
+
+SMOOTH: Final = 8
+"""Slices over which it is averaged what a message takes."""
+
+LARGEST: Final = 32 * 1024 * 1024
+"""Bytes that may wait.  With more, messages are handled where they are read: then the peers' own buffers
+fill."""
+
+
+class Gate(Protocol):
+    """Who decides what is let in while there is too much."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether anything is turned away at present."""
+
+    def waited(self, seconds: float, now: float) -> None:
+        """Messages wait so long now; 0: none waits."""
+
+    def turn_away(self, data: bytes, flow: Flow) -> bool:
+        """Answer `data` at once if it is among what is turned away; False: it is to be let in."""
+
+
+class OpenGate:
+    """Lets everything in."""
+
+    closed = False
+
+    def waited(self, seconds: float, now: float) -> None:
+        """Not asked for."""
+
+    def turn_away(self, data: bytes, flow: Flow) -> bool:
+        """Nothing is."""
+        return False
+
+
+class Ingress:
+    """The queue.
+
+    Args:
+        reactor: calls for the next slice.
+        now: monotonic seconds.
+        handle: takes a message; raises nothing.
+    """
+
+    def __init__(
+        self,
+        reactor: IReactorTime,
+        now: Callable[[], float],
+        handle: Callable[[bytes, Flow], None],
+    ) -> None:
+        self._reactor = reactor
+        self._now = now
+        self._handle = handle
+        self.gate: Gate = OpenGate()
+        """Decides what is let in."""
+        self._waiting: deque[tuple[float, bytes, Flow]] = deque()
+        self._bytes = 0
+        self._began = 0.0
+        self._ended = 0.0
+        self._each = 0.0
+        self._call: IDelayedCall | None = None
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def deliver(self, data: bytes, flow: Flow) -> None:
+        """A message was read."""
+        now = self._now()
+        if self._waiting:
+            gate = self.gate
+            gate.waited(self._expected(now), now)
+            if gate.closed and gate.turn_away(data, flow):
+                return
+            self._put(data, flow, now)
+            return
+        if self.gate.closed and self.gate.turn_away(data, flow):
+            return
+        if now - self._ended > BREAK:
+            self._began = now
+        elif now - self._began > SLICE:
+            self._put(data, flow, now)
+            return
+        self._handle(data, flow)
+        self._ended = self._now()
+
+    def close(self) -> None:
+        """What waits is dropped."""
+        self._waiting.clear()
+        self._bytes = 0
+        if self._call is not None:
+            self._call.cancel()
+            self._call = None
+
+    def _put(self, data: bytes, flow: Flow, now: float) -> None:
+        if self._bytes + len(data) > LARGEST:
+            self._handle(data, flow)
+            return
+        self._waiting.append((now, data, flow))
+        self._bytes += len(data)
+        if self._call is None:
+            self._call = self._reactor.callLater(0, self._slice)
+
+    def _expected(self, now: float) -> float:
+        """Seconds that a message waits which comes now: as long as the oldest did, or as those before it
+        take.
+
+        The former alone would be told too late: at three times what can be done, the last of a queue waits
+        three times as long as its first had when the last came.
+        """
+        waiting = self._waiting
+        return max(now - waiting[0][0], len(waiting) * self._each) if waiting else 0.0
+
+    def _slice(self) -> None:
+        self._call = None
+        waiting = self._waiting
+        now = self._now()
+        # What the reactor did since the last slice is part of what a message takes.
+        since = self._ended if self._began == self._ended else now
+        until = now + SLICE
+        handled = 0
+        self.gate.waited(self._expected(now), now)
+        while waiting:
+            _, data, flow = waiting.popleft()
+            self._bytes -= len(data)
+            self._handle(data, flow)
+            handled += 1
+            now = self._now()
+            if now >= until:
+                break
+        if handled:
+            each = (now - since) / handled
+            self._each = each if not self._each else self._each + (each - self._each) / SMOOTH
+        self._began = self._ended = now
+        if not waiting:
+            self.gate.waited(0.0, now)
+        elif self._call is None:
+            self._call = self._reactor.callLater(0, self._slice)

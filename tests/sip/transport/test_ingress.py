@@ -1,0 +1,152 @@
+"""What waits between the socket and the server, by a clock that work moves."""
+
+from __future__ import annotations
+
+import pytest
+from twisted.internet.task import Clock
+
+from sip.load import Load
+from sip.transport.flow import Flow
+from sip.transport.ingress import BREAK, LARGEST, SLICE, Ingress
+from tests.sip.flows import FakeFlow
+
+COST = 0.002
+"""Seconds that a message takes."""
+
+
+class Guard:
+    """Turns away what says "new"; counts what waits."""
+
+    def __init__(self, load: Load) -> None:
+        self.load = load
+        self.turned_away: list[bytes] = []
+
+    @property
+    def closed(self) -> bool:
+        return self.load.reason is not None
+
+    def waited(self, seconds: float, now: float) -> None:
+        self.load.queued(seconds, now)
+
+    def turn_away(self, data: bytes, flow: Flow) -> bool:
+        if not data.startswith(b"new"):
+            return False
+        self.turned_away.append(data)
+        return True
+
+
+class Party:
+    """Somebody who needs `COST` for each message."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.flow = FakeFlow()
+        self.ingress = Ingress(self.clock, self.clock.seconds, self.handle)
+        self.guard = self.ingress.gate = Guard(Load(0.1, 0.1))
+        self.handled: list[bytes] = []
+        self.cost = COST
+
+    def handle(self, data: bytes, flow: Flow) -> None:
+        self.clock.rightNow += self.cost
+        self.handled.append(data)
+
+    def deliver(self, *messages: bytes) -> None:
+        for data in messages:
+            self.ingress.deliver(data, self.flow)
+
+    def turn(self) -> None:
+        """The reactor's next turn."""
+        due = self.clock.getDelayedCalls()
+        self.clock.calls = []
+        for call in due:
+            call.called = 1
+            call.func()
+
+
+@pytest.fixture
+def party() -> Party:
+    return Party()
+
+
+def test_what_the_server_keeps_up_with_is_handled_where_it_is_read(party: Party):
+    for number in range(100):
+        party.deliver(b"%d" % number)
+        party.clock.advance(2 * BREAK)
+        assert len(party.handled) == number + 1
+    assert party.clock.getDelayedCalls() == []
+
+
+def test_beyond_a_slice_the_rest_waits_for_the_next_turn_in_its_order(party: Party):
+    messages = [b"%d" % number for number in range(20)]
+    party.deliver(*messages)
+    assert 0 < len(party.handled) < 8
+    assert len(party.handled) + len(party.ingress) == 20
+    for _ in range(4):
+        party.turn()
+    assert party.handled == messages
+    assert party.clock.getDelayedCalls() == []
+
+
+def test_a_slice_takes_no_longer_than_that(party: Party):
+    party.deliver(*[b"x"] * 100)
+    before = party.clock.seconds()
+    party.turn()
+    assert party.clock.seconds() - before <= SLICE + COST
+
+
+def flood(party: Party, seconds: float, each_turn: int, data: bytes) -> None:
+    """So many messages between two slices."""
+    end = party.clock.seconds() + seconds
+    while party.clock.seconds() < end:
+        party.deliver(*[data] * each_turn)
+        party.turn()
+
+
+def test_a_backlog_that_stands_closes_the_door_and_holds_the_waiting_time(party: Party):
+    flood(party, 2.0, 15, b"new")
+    assert party.guard.turned_away
+    assert party.guard.load.waited < 0.25
+    # The time that there was went into work.
+    assert len(party.handled) * COST > 1.9
+
+
+def test_a_single_burst_turns_nothing_away(party: Party):
+    party.deliver(*[b"new"] * 60)
+    while len(party.ingress):
+        party.turn()
+    assert party.guard.turned_away == []
+    assert len(party.handled) == 60
+
+
+def test_what_goes_on_is_let_in_while_the_door_is_closed(party: Party):
+    flood(party, 1.0, 15, b"new")
+    party.deliver(b"old")
+    while len(party.ingress):
+        party.turn()
+    assert party.handled[-1] == b"old"
+
+
+def test_the_door_opens_when_nothing_waits_any_more(party: Party):
+    flood(party, 1.0, 15, b"new")
+    assert party.guard.turned_away
+    while len(party.ingress):
+        party.turn()
+    assert not party.guard.closed
+    assert party.guard.load.waited == 0.0
+
+
+def test_what_waits_has_a_limit_in_bytes_beyond_which_reading_is_slow(party: Party):
+    half = b"x" * (LARGEST // 2)
+    party.deliver(*[b"x"] * 10)
+    waiting = len(party.ingress)
+    assert waiting
+    party.deliver(half, half)
+    assert len(party.ingress) == waiting + 1
+    assert party.handled[-1] == half
+
+
+def test_at_the_end_what_waits_is_dropped(party: Party):
+    party.deliver(*[b"x"] * 20)
+    party.ingress.close()
+    assert party.clock.getDelayedCalls() == []
+    assert len(party.ingress) == 0
