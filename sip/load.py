@@ -23,6 +23,9 @@ DROWNING: Final = 5.0
 """Times the limit from which requests within dialogs are refused as well: at the default beyond T1, where
 every request comes a second time and makes it worse."""
 
+DROWNING_FOR: Final = 1.0
+"""Seconds for which that has to last although no new work was taken."""
+
 LATE_LOOKS: Final = 3
 """Looks at the loop that have to be late one after the other."""
 
@@ -40,6 +43,7 @@ class Load:
     __slots__ = (
         "_above_since",
         "_alert_until",
+        "_drowning_since",
         "_full",
         "_late",
         "_late_for",
@@ -51,6 +55,7 @@ class Load:
         "reason",
         "retry_after",
         "waited",
+        "why",
     )
 
     def __init__(self, limit: float = 0.1, interval: float = 0.1, retry_after: int = 5) -> None:
@@ -59,6 +64,8 @@ class Load:
         self.retry_after = retry_after
         self.reason: str | None = None
         """Why no new work is taken at present; None while it is."""
+        self.why = ""
+        """The last `reason` that there was."""
         self.everything = False
         """True if requests within dialogs are not taken either."""
         self.waited = 0.0
@@ -67,6 +74,7 @@ class Load:
         """When this overload began; None when there is none."""
         self._above_since: float | None = None
         self._alert_until = 0.0
+        self._drowning_since: float | None = None
         self._queue = False
         self._late = False
         self._late_for = 0
@@ -83,6 +91,7 @@ class Load:
             self._above_since = None
             if self._queue:
                 self._queue = self.everything = False
+                self._drowning_since = None
                 self._say(now)
             return
         if self._above_since is None:
@@ -95,7 +104,13 @@ class Load:
         ):
             self._queue = True
             self._alert_until = now + ALERT
-            self.everything = waited > DROWNING * self.limit
+            if waited <= DROWNING * self.limit:
+                self._drowning_since = None
+                self.everything = False
+            elif self._drowning_since is None:
+                self._drowning_since = now
+            elif now - self._drowning_since >= DROWNING_FOR:
+                self.everything = True
             self._say(now)
 
     def looked(self, late: float, full: str | None, now: float) -> bool:
@@ -115,6 +130,7 @@ class Load:
     def _say(self, now: float) -> None:
         self.reason = WAITING if self._queue else LATE if self._late else self._full
         if self.reason is not None:
+            self.why = self.reason
             self._alert_until = now + ALERT
             if self.began is None:
                 self.began = now

@@ -34,7 +34,7 @@ class LoadWatch:
             self._began = load.began or now
             log.warning(
                 "overload.began",
-                extra={"reason": load.reason, "wait": round(load.waited, 3), "late": round(late, 3)},
+                extra={"reason": load.why, "wait": round(load.waited, 3), "late": round(late, 3)},
             )
         elif not over and self._began is not None:
             log.warning(

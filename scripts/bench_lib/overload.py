@@ -13,7 +13,7 @@ import os
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ from pathlib import Path
 from bench_lib import builds, machine
 from bench_lib.driver import Driver, Exchange, Outcome, percentile
 from bench_lib.errors import BenchError
-from bench_lib.simplestone import Domain
+from bench_lib.simplestone import BUDDIES, Domain
 from bench_lib.targets import Presentity
 from bench_lib.traffic import Traffic
 
@@ -119,15 +119,14 @@ class Flood:
     def __init__(self, traffic: Traffic, dialogs: int) -> None:
         self._traffic = traffic
         self._driver = traffic.driver
-        self._domain = Domain(traffic, dialogs // 10)
+        self._domain = Domain(traffic, max(4 * BUDDIES, dialogs // BUDDIES))
         failed = traffic.driver.through(self._domain.sign_on(), WINDOW).failed
         traffic.publish_many(dialogs)
         if failed:
             raise BenchError(f"{failed} requests failed while preparing")
         self._turn = itertools.count(1)
-        self._members = itertools.cycle(
-            (user, dialog) for user in self._domain.users for dialog in user.dialogs
-        )
+        # One request at a time in each dialog, and for each publication.
+        self._resting = deque((user, dialog) for user in self._domain.users for dialog in user.dialogs)
         self._phase = Phase()
 
     def closed(self, seconds: float) -> Phase:
@@ -146,17 +145,31 @@ class Flood:
 
     def _make(self) -> Exchange:
         turn = next(self._turn)
-        if turn % EVERY:
-            number = self._driver.number()
-            request = self._driver.wire.register(number, self._traffic.watcher())
-            return self._noted(Exchange(number, request), self._phase.new)
-        if turn // EVERY % 2 and self._traffic.published:
-            return self._noted(self._traffic.refresh(), self._phase.going_on)
-        user, dialog = next(self._members)
-        return self._noted(self._domain.refresh(user, dialog), self._phase.going_on)
+        if turn % EVERY == 0:
+            if turn // EVERY % 2 and self._traffic.published:
+                return self._noted(self._traffic.refresh(), self._phase.going_on)
+            if self._resting:
+                user, dialog = self._resting.popleft()
+                exchange = self._domain.refresh(user, dialog)
+                return self._noted(
+                    exchange, self._phase.going_on, lambda: self._resting.append((user, dialog))
+                )
+        number = self._driver.number()
+        request = self._driver.wire.register(number, self._traffic.watcher())
+        return self._noted(Exchange(number, request), self._phase.new)
 
-    def _noted(self, exchange: Exchange, into: list[tuple[float, float, bool]]) -> Exchange:
-        exchange.on_end = lambda: into.append((exchange.due, time.monotonic(), exchange.awaiting == 0))
+    def _noted(
+        self,
+        exchange: Exchange,
+        into: list[tuple[float, float, bool]],
+        then: Callable[[], None] | None = None,
+    ) -> Exchange:
+        def ended() -> None:
+            into.append((exchange.due, time.monotonic(), exchange.awaiting == 0))
+            if then is not None:
+                then()
+
+        exchange.on_end = ended
         return exchange
 
 

@@ -41,13 +41,13 @@ class TestQueue:
         load.queued(0.0, 101.1)
         assert queue(load, [0.11], begin=101.1 + 2 * ALERT) == [None]
 
-    def test_requests_within_dialogs_go_as_well_when_all_come_twice(self):
+    def test_requests_within_dialogs_go_as_well_when_all_come_twice_for_long(self):
         load = Load(0.1, 0.1)
-        queue(load, [0.2] * 8)
+        queue(load, [0.6] * 30)
         assert not load.everything
-        load.queued(0.51, 100.2)
+        queue(load, [0.6] * 10, begin=101.0)
         assert load.everything
-        load.queued(0.3, 100.3)
+        load.queued(0.3, 101.4)
         assert not load.everything
 
     def test_a_limit_of_0_sheds_nothing(self):
