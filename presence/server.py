@@ -45,6 +45,7 @@ from presence.storage.seats import Held, claim_database
 from presence.web import Web
 from presence.wiring import build
 from sip.errors import SipError
+from sip.identity import TrustedPeers
 from sip.message import Request
 from sip.ports import JournalError
 from sip.transport.flow import Flow
@@ -314,6 +315,8 @@ class _Parts:
             _transport_settings(settings),
             self._broken,
             trace=sip_trace if settings.log_sip else None,
+            exempt=TrustedPeers(map(str, settings.trust)).contains,
+            limit_reached=self._limit_reached,
         )
         self.house = build(
             settings,
@@ -374,6 +377,9 @@ class _Parts:
             self.lag.stop()
         self._driver.stop()
 
+    def _limit_reached(self, limit: str, host: str) -> None:
+        self.house.stats.limit_reached(limit, time.monotonic(), host)
+
     def _received(self, data: bytes, flow: Flow) -> None:
         self._driver.look()
         self.house.core.receive(data, flow)
@@ -419,7 +425,12 @@ def _transport_settings(settings: Settings) -> TransportSettings:
         advertise=settings.advertise,
         max_message=settings.max_message,
         max_connections=settings.max_connections,
+        max_connections_address=settings.max_connections_address,
+        connections_rate=settings.address_connections,
+        connections_burst=settings.address_burst,
         idle_timeout=settings.connection_idle,
+        unused_timeout=settings.connection_unused,
+        handshake_timeout=settings.handshake_timeout,
         message_timeout=settings.message_timeout,
         connect_timeout=settings.connect_timeout,
         receive_buffer=settings.receive_buffer,

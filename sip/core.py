@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sip.auth.authenticator import Authenticated
+from sip.buckets import Buckets
 from sip.dialog_mark import is_marked
 from sip.errors import (
     BadExtension,
@@ -30,6 +31,7 @@ from sip.errors import (
 )
 from sip.headers import Credentials, Via
 from sip.identity import Identity, TrustedPeers, UserDirectory, identify, strip_asserted
+from sip.limits import REASONS, RETRY_AFTER, Gate, Verdict
 from sip.load import Load
 from sip.message import Request, Response, check_request, check_response, parse
 from sip.request import ServerRequest
@@ -37,11 +39,13 @@ from sip.stats import Stats
 from sip.timers import TimerWheel
 from sip.transaction import ServerTransaction, TransactionLayer
 from sip.transport.flow import Flow
+from sip.transport.spec import Address
 from sip.uri import Uri
 
 log = logging.getLogger(__name__)
 
 DEFAULT_PORT = 5060
+_RESPONSE = b"SIP/2.0 "
 
 
 class Service(Protocol):
@@ -67,8 +71,19 @@ class Onward(Protocol):
 class Doorkeeper(Protocol):
     """The authenticator, as far as the core calls it."""
 
-    def authenticate(self, request: Request, *, realm: str, now: float, proxy: bool = False) -> Authenticated:
-        """The user whose credentials `request` carries; raises the challenge or the refusal."""
+    def authenticate(
+        self,
+        request: Request,
+        *,
+        realm: str,
+        now: float,
+        proxy: bool = False,
+        remote: Address | None = None,
+    ) -> Authenticated:
+        """The user whose credentials `request` carries, which came from `remote`.
+
+        Raises the challenge or the refusal.
+        """
 
 
 class Network(Protocol):
@@ -95,6 +110,8 @@ class CoreSettings:
     accept: Sequence[str] = ("application/pidf+xml",)
     server: str = ""
     """Value of the Server header field, empty for none."""
+    max_header_values: int = 0
+    """Header fields of one message and values in them, 0 for no limit."""
 
 
 class SipCore:
@@ -112,8 +129,12 @@ class SipCore:
         token: Callable[[], str],
         dialog_key: bytes,
         load: Load | None = None,
+        gate: Gate | None = None,
     ) -> None:
         self.settings = settings
+        self._gate = gate
+        self._lines = Buckets(rate=10, burst=100)
+        """Lines of the log about what anybody may send: the rest is counted only."""
         self._dialog_key = dialog_key
         self.layer: TransactionLayer
         self.network: Network
@@ -139,15 +160,19 @@ class SipCore:
         """One message as it came from a transport."""
         if self.layer.receive_plain(data):
             return
+        gate = None if self._trusted.contains(flow.remote[0]) else self._gate
+        if gate is not None and not self._lets_in(gate, data, flow):
+            return
         try:
-            message = parse(data)
+            message = parse(data, self.settings.max_header_values)
         except ParseError as error:
             self.refuse(error.partial, error, flow)
             return
         try:
             if isinstance(message, Response):
                 check_response(message)
-                self.layer.receive_response(message)
+                if not self.layer.receive_response(message) and gate is not None:
+                    gate.stray(flow, self._timers.now)
             else:
                 via = message.via
                 answers = self.note_source(message, via, flow)
@@ -155,13 +180,39 @@ class SipCore:
         except SipError as error:
             self.refuse(message if isinstance(message, Request) else None, error, flow)
 
+    def _lets_in(self, gate: Gate, data: bytes, flow: Flow) -> bool:
+        """Whether a message comes in; if not, a request is told so (statelessly), now and then."""
+        response = data.startswith(_RESPONSE)
+        verdict = gate.judge(flow, self._timers.now, response=response)
+        if verdict is Verdict.PASS:
+            return True
+        if verdict is Verdict.REFUSE and not response:
+            try:
+                message = parse(data, self.settings.max_header_values)
+            except ParseError as error:
+                partial = error.partial
+            else:
+                partial = message if isinstance(message, Request) else None
+            self._answer_at_once(
+                partial,
+                ServiceUnavailable(REASONS[gate.limit], headers=(("Retry-After", str(RETRY_AFTER)),)),
+                flow,
+            )
+        return False
+
     def refuse(self, partial: Request | None, error: SipError, flow: Flow) -> None:
         """Answer what could not be read as a request, as far as that can be done (statelessly)."""
         self._stats.malformed += 1
-        log.info(
-            "message.malformed",
-            extra={"peer": flow.remote[0], "transport": flow.transport, "reason": error.reason},
-        )
+        if error.limit:
+            self._stats.limit_reached(error.limit, self._timers.now, flow.remote[0])
+        if self._lines.take("malformed", self._timers.now):
+            log.info(
+                "message.malformed",
+                extra={"peer": flow.remote[0], "transport": flow.transport, "reason": error.reason},
+            )
+        self._answer_at_once(partial, error, flow)
+
+    def _answer_at_once(self, partial: Request | None, error: SipError, flow: Flow) -> None:
         if partial is None or partial.method == "ACK":
             return
         try:
@@ -409,7 +460,11 @@ class SipCore:
                 return claimed
             return Identity(aor, claimed.source, claimed.display)
         realm = self._realm(request)
-        proved = self._doorkeeper.authenticate(request, realm=realm, now=sr.now, proxy=proxy)
+        proved = self._doorkeeper.authenticate(
+            request, realm=realm, now=sr.now, proxy=proxy, remote=sr.flow.remote
+        )
+        if self._gate is not None:
+            self._gate.proved(sr.flow, proved.aor)
         if proxy:
             _take_credentials(request, realm)
         sender = request.from_

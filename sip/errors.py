@@ -92,6 +92,7 @@ class SipError(Exception):
 
     `reason` defaults to the phrase of the status code; a reason that names the fault is better.
     `headers` are extra header fields of the answer, e.g. (("Min-Expires", "60"),).
+    `limit` is the name of the setting that was reached, if it is one; such refusals are counted.
     """
 
     default_status: ClassVar[int] = 500
@@ -101,6 +102,7 @@ class SipError(Exception):
     headers: tuple[tuple[str, str], ...]
     body: bytes = b""
     """For those who can say more of the fault than a phrase; its Content-Type is among the headers."""
+    limit: str = ""
 
     def __init__(
         self,
@@ -108,7 +110,10 @@ class SipError(Exception):
         *,
         status: int | None = None,
         headers: Iterable[tuple[str, str]] = (),
+        limit: str = "",
     ) -> None:
+        if limit:
+            self.limit = limit
         self.status = self.default_status if status is None else status
         self.reason = REASONS.get(self.status, "Error") if reason is None else reason
         self.headers = tuple(headers)
@@ -284,8 +289,8 @@ class ParseError(BadRequest):
 
     partial: Request | None = None
 
-    def __init__(self, reason: str | None = None, *, partial: Request | None = None) -> None:
-        super().__init__(reason)
+    def __init__(self, reason: str | None = None, *, partial: Request | None = None, limit: str = "") -> None:
+        super().__init__(reason, limit=limit)
         self.partial = partial
 
 

@@ -140,7 +140,7 @@ class StreamFramer:
         return int(digits)
 
     def _too_large(self, head: bytes) -> MessageTooLarge:
-        error = MessageTooLarge()
+        error = MessageTooLarge(limit="max_message")
         error.partial = _partial(head)
         return error
 

@@ -64,4 +64,6 @@ class ServerRequest:
 
     def reject(self, error: SipError) -> None:
         """Answer with the status, reason, header fields and body that `error` carries."""
+        if error.limit:
+            self.transaction.limited(error.limit)
         self.reply(error.status, error.reason, error.headers, error.body)

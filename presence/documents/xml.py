@@ -53,7 +53,7 @@ def read_xml(data: bytes, what: str = "XML", limits: XmlLimits = DEFAULT_LIMITS)
         BadRequest: 400, empty, not well-formed, with a DTD, or nested deeper than `limits.depth`.
     """
     if len(data) > limits.size:
-        raise EntityTooLarge(f"{what}: more than {limits.size} bytes")
+        raise EntityTooLarge(f"{what}: more than {limits.size} bytes", limit="max_document")
     if b"<!DOCTYPE" in data:
         # The usual case of the check below, without giving libxml2 a chance to read entity declarations.
         raise BadRequest(f"{what}: a DTD is not accepted")
@@ -69,7 +69,7 @@ def read_xml(data: bytes, what: str = "XML", limits: XmlLimits = DEFAULT_LIMITS)
     # UTF-16 without a declaration UTF-8: its zero bytes tell.
     countable = document.encoding in (None, "UTF-8") and b"\0" not in data
     if not (countable and data.count(b"</") < limits.depth) and _deeper_than(limits.depth)(root):
-        raise BadRequest(f"{what}: nested deeper than {limits.depth} elements")
+        raise BadRequest(f"{what}: nested deeper than {limits.depth} elements", limit="max_document_depth")
     return root
 
 

@@ -163,7 +163,9 @@ class ListDirectory:
         within = _Within()
         for member in self._unfold(_document_entries(documents), watcher, {uri}, within, (uri,)):
             if len(members) == self._limit:
-                raise EntityTooLarge(f"resource-lists: more than {self._limit} members")
+                raise EntityTooLarge(
+                    f"resource-lists: more than {self._limit} members", limit="max_list_members"
+                )
             members.append(member)
         name = documents[0].display_name if len(documents) == 1 else None
         called = None if name is None else name.text or None

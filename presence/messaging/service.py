@@ -113,7 +113,7 @@ class MessageService:
             raise NotFound("User does not exist")
         limit = self._settings.max_body
         if len(request.body) > limit:
-            raise EntityTooLarge(f"Message body over {limit} bytes")
+            raise EntityTooLarge(f"Message body over {limit} bytes", limit="max_message_body")
         notification = is_notification(request, limit)
         targets = self._bindings(aor)
         mailbox = self._mailboxes.of(aor)
@@ -178,7 +178,9 @@ class MessageService:
     def _message(self, sr: ServerRequest, aor: str) -> StoredMessage:
         request, settings, now = sr.request, self._settings, self._wall()
         if self.waiting(aor) >= settings.max_stored:
-            raise TemporarilyUnavailable("Mailbox full" if settings.max_stored else "Recipient is not there")
+            if not settings.max_stored:
+                raise TemporarilyUnavailable("Recipient is not there")
+            raise TemporarilyUnavailable("Mailbox full", limit="max_stored_messages")
         expires_at = expiry(request, now, settings.expires, settings.max_clock_error)
         if expires_at <= now:
             raise TemporarilyUnavailable("Recipient is not there and the message has expired")

@@ -151,6 +151,14 @@ class _Reader(Collector):
             "NOTIFY requests that were sent again because no answer came.",
             value=self._stats.retransmissions["NOTIFY"],
         )
+        limits = CounterMetricFamily(
+            "presentity_limits_reached",
+            "What was refused because a limit was reached, by the name of its setting (docs/limits.md).",
+            labels=["limit"],
+        )
+        for limit, count in sorted(self._stats.limits.items()):
+            limits.add_metric([limit], count)
+        yield limits
         for attribute, name, text in COUNTERS:
             yield CounterMetricFamily(name, text, value=getattr(self._stats, attribute))
         for attribute, name, text in GAUGES:

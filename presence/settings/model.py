@@ -44,6 +44,9 @@ MediaTypeName = Annotated[str, AfterValidator(values.media_type)]
 Seconds = Annotated[int, Field(ge=1, le=0xFFFFFFFF)]
 Duration = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
+Limit = Annotated[int, Field(ge=0)]
+"""A number of things that may be, 0 for any."""
+Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 Handling = Literal["allow", "confirm", "polite-block", "block"]
 DigestAlgorithm = Literal["MD5", "SHA-256"]
@@ -175,6 +178,30 @@ class Settings(BaseSettings):
     message_timeout: Duration = _setting(
         15.0, "Limits of transports", "Time for a message on a stream to be complete once begun.", "seconds"
     )
+    max_header_values: Annotated[int, Field(ge=50)] = _setting(
+        500,
+        "Limits of transports",
+        "Header fields of one message and values in them (its line ends and commas); more is answered 400.",
+    )
+    max_connections_address: Limit = _setting(
+        1000,
+        "Limits of transports",
+        "The same as `max_connections` for what one address opens (of IPv6: one network of 64 bits), trusted"
+        " peers excepted; more are hung up on. 0: no limit but `max_connections`.",
+    )
+    handshake_timeout: Duration = _setting(
+        10.0,
+        "Limits of transports",
+        "Time for the handshakes of TLS and WebSocket together; then the connection is closed.",
+        "seconds",
+    )
+    connection_unused: Duration = _setting(
+        60.0,
+        "Limits of transports",
+        "A connection that a peer opened, and on which no message and no keep-alive came for so long, is"
+        " closed.",
+        "seconds",
+    )
     receive_buffer: Annotated[int, Field(ge=4096)] = _setting(
         4_194_304, "Limits of transports", "SO_RCVBUF asked for UDP sockets.", "bytes"
     )
@@ -200,6 +227,62 @@ class Settings(BaseSettings):
     )
     shutdown_grace: Duration = _setting(
         5.0, "Limits of transports", "After SIGTERM, time for what is under way to be answered.", "seconds"
+    )
+
+    address_requests: Rate = _setting(
+        500.0,
+        "Limits of addresses",
+        "Requests from one address (of IPv6: from one network of 64 bits); more are answered 503 with"
+        " Retry-After, and what is beyond `address_refusals` is dropped. None of these limits is for trusted"
+        " peers. 0: no limit.",
+        "per second",
+    )
+    address_unproved: Rate = _setting(
+        100.0,
+        "Limits of addresses",
+        "The same for requests from a place (address and port) where nobody has proved himself by digest"
+        " yet: what is challenged, and the answer to the challenge. 0: no limit but `address_requests`.",
+        "per second",
+    )
+    address_burst: Duration = _setting(
+        10.0,
+        "Limits of addresses",
+        "So much of each of these rates may come at once: 10 seconds of 500 requests a second are 5000.",
+        "seconds",
+    )
+    address_refusals: Annotated[float, Field(ge=1, allow_inf_nan=False)] = _setting(
+        10.0,
+        "Limits of addresses",
+        "Answers that tell one address of these limits; what is beyond is dropped, so that nobody has us"
+        " send to an address that he forged.",
+        "per second",
+    )
+    address_connections: Rate = _setting(
+        100.0,
+        "Limits of addresses",
+        "Connections that one address opens; more are hung up on. 0: no limit.",
+        "per second",
+    )
+    auth_failures_place: Limit = _setting(
+        10,
+        "Limits of addresses",
+        "Wrong passwords from one address and port within `auth_window`; with more, none from there is"
+        " looked at: 503 with Retry-After. 0: no limit.",
+    )
+    auth_failures_address: Limit = _setting(
+        50,
+        "Limits of addresses",
+        "The same from one address. Those for a user who has proved himself from there count apart. 0: no"
+        " limit.",
+    )
+    auth_failures_user: Limit = _setting(
+        100,
+        "Limits of addresses",
+        "The same for one user, from addresses where he has not proved himself: from the others he can"
+        " always log in, whatever strangers try. 0: no limit.",
+    )
+    auth_window: Seconds = _setting(
+        300, "Limits of addresses", "The time within which wrong passwords are counted.", "seconds"
     )
 
     tls_certificate: Path | None = _setting(
@@ -257,6 +340,12 @@ class Settings(BaseSettings):
     )
     max_subscriptions: Count = _setting(
         2000, "Limits of users", "Subscriptions of one watcher; more are refused with 403 and a reason."
+    )
+    max_subscribe_body: Annotated[int, Field(ge=1024)] = _setting(
+        65536,
+        "Limits of users",
+        "Largest body of a SUBSCRIBE (a list, a filter), after decompression; more is answered 413.",
+        "bytes",
     )
     min_notify_interval: Annotated[float, Field(ge=0, le=3600)] = _setting(
         0.0,

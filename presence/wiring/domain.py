@@ -178,6 +178,7 @@ class Domain:
                 default_expires=default,
                 max_expires=largest,
                 max_per_watcher=given.settings.max_subscriptions,
+                max_body=given.settings.max_subscribe_body,
                 least_interval=given.settings.min_notify_interval,
             ),
             lists=self.lists,

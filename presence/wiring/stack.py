@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from presence.wiring.given import Given
 from sip.auth.authenticator import Authenticator, DigestSettings
+from sip.auth.guesses import Guesses, GuessSettings
 from sip.core import CoreSettings, SipCore
 from sip.door import Door
 from sip.identity import TrustedPeers
+from sip.limits import Gate, GateSettings
 from sip.load import Load
 from sip.sender import RequestSender, SenderSettings
 from sip.transaction import TransactionLayer, TransactionTimes
@@ -36,7 +38,11 @@ def build_stack(given: Given) -> Stack:
     """The stack; its core serves nothing before `routes` say what."""
     location = Location()
     sip_core = SipCore(
-        CoreSettings(domains=given.settings.domain, supported=("path", *OPTION_TAGS)),
+        CoreSettings(
+            domains=given.settings.domain,
+            supported=("path", *OPTION_TAGS),
+            max_header_values=given.settings.max_header_values,
+        ),
         directory=given.directory,
         trusted=TrustedPeers(str(network_) for network_ in given.settings.trust),
         doorkeeper=Authenticator(
@@ -50,12 +56,21 @@ def build_stack(given: Given) -> Stack:
             ),
             is_ours=lambda uri: given.network.is_local(uri.host, uri.port, None),
             fresh=True,
+            guesses=Guesses(
+                GuessSettings(
+                    place=given.settings.auth_failures_place,
+                    address=given.settings.auth_failures_address,
+                    user=given.settings.auth_failures_user,
+                    window=given.settings.auth_window,
+                )
+            ),
         ),
         timers=given.timers,
         stats=given.stats,
         token=given.token,
         dialog_key=given.secret,
         load=Load(given.settings.overload_wait, retry_after=given.settings.retry_after),
+        gate=_gate(given),
     )
     layer = TransactionLayer(sip_core, given.timers, given.stats, TransactionTimes(t1=given.settings.t1))
     door = Door(sip_core.load, sip_core.note_source, layer.knows, given.stats)
@@ -95,3 +110,18 @@ def build_stack(given: Given) -> Stack:
         flow_for=lambda uri: flow_for(location, uri),
     )
     return Stack(sip_core, door, layer, request_sender, location, registrar, proxy)
+
+
+def _gate(given: Given) -> Gate | None:
+    settings = given.settings
+    if not (settings.address_requests or settings.address_unproved):
+        return None
+    return Gate(
+        GateSettings(
+            requests=settings.address_requests,
+            unproved=settings.address_unproved,
+            burst=settings.address_burst,
+            refusals=settings.address_refusals,
+        ),
+        given.stats,
+    )

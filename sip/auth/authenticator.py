@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from sip.auth import digest
+from sip.auth.guesses import Guesses
 from sip.auth.nonce import Nonces
 from sip.errors import BadRequest, ProxyAuthRequired, SipError, Unauthorized
 from sip.headers import Credentials
 from sip.identity import UserDirectory
 from sip.message import Request
+from sip.transport.spec import Address
 from sip.uri import Uri, parse_uri
 
 log = logging.getLogger(__name__)
@@ -91,9 +93,10 @@ class Authenticator:
         secret: key of the nonces; see `Nonces`, as for `fresh`.
         is_ours: whether a URI without user names this server by address (clients such as SIPp
             put the address they send to into the `uri` parameter).
+        guesses: counts wrong answers; None: there may be any number.
     """
 
-    __slots__ = ("_directory", "_dummy", "_is_ours", "_nonces", "_offered", "_settings")
+    __slots__ = ("_directory", "_dummy", "_guesses", "_is_ours", "_nonces", "_offered", "_settings")
 
     def __init__(
         self,
@@ -103,8 +106,10 @@ class Authenticator:
         *,
         is_ours: Callable[[Uri], bool] | None = None,
         fresh: bool = False,
+        guesses: Guesses | None = None,
     ) -> None:
         self._directory = directory
+        self._guesses = guesses
         self._settings = settings or DigestSettings()
         self._nonces = Nonces(secret, self._settings.nonce_life, fresh=fresh)
         self._is_ours = is_ours or (lambda uri: False)
@@ -114,7 +119,15 @@ class Authenticator:
             for name in self._settings.algorithms
         }
 
-    def authenticate(self, request: Request, *, realm: str, now: float, proxy: bool = False) -> Authenticated:
+    def authenticate(
+        self,
+        request: Request,
+        *,
+        realm: str,
+        now: float,
+        proxy: bool = False,
+        remote: Address | None = None,
+    ) -> Authenticated:
         """The user who sent `request`, proven by credentials for `realm`.
 
         Authorization and Proxy-Authorization are both looked at, whichever we ask for: libpurple puts the one
@@ -125,11 +138,13 @@ class Authenticator:
             realm: the protection domain that we ask for.
             now: seconds of the clock that ages the nonces.
             proxy: ask with 407 and Proxy-Authenticate instead of 401 and WWW-Authenticate.
+            remote: where it came from; None: wrong answers are not counted.
 
         Raises:
             Unauthorized: 401 with a challenge for each offered algorithm.
             ProxyAuthRequired: 407 likewise.
             BadRequest: for credentials that cannot be read or that are for another Request-URI.
+            ServiceUnavailable: there were too many wrong passwords; these were not looked at.
         """
         names = _PROXY_FIRST if proxy else _OWN_FIRST
         furthest = _ABSENT
@@ -139,7 +154,7 @@ class Authenticator:
                 looked_at += 1
                 if looked_at > _CREDENTIALS_LIMIT:
                     raise BadRequest("Too many credentials")
-                outcome = self._check(request, name, text, realm, now)
+                outcome = self._check(request, name, text, realm, now, remote)
                 if isinstance(outcome, Authenticated):
                     return outcome
                 if outcome.rank > furthest.rank:
@@ -166,7 +181,7 @@ class Authenticator:
         return ProxyAuthRequired(reason, headers=headers) if proxy else Unauthorized(reason, headers=headers)
 
     def _check(
-        self, request: Request, name: str, text: str, realm: str, now: float
+        self, request: Request, name: str, text: str, realm: str, now: float, remote: Address | None
     ) -> Authenticated | _Refused:
         try:
             credentials = Credentials.parse(text)
@@ -201,6 +216,12 @@ class Authenticator:
         if uri != request.uri_text and not self._same_resource(request, uri):
             return _Refused(_Rank.MALFORMED, f"The uri in {name} is not the Request-URI")
 
+        aor = self._directory.aor_of(username, realm)
+        guesses = None if remote is None else self._guesses
+        # By whichever of his names it is tried.
+        user = aor or f"{username}@{realm}"
+        if guesses is not None and remote is not None:
+            guesses.check(user, remote, now)
         stored = self._directory.ha1(username, realm, algorithm)
         # The same work is done for a user who does not exist, so that time does not tell him apart.
         expected = digest.response(
@@ -214,12 +235,15 @@ class Authenticator:
             cnonce=cnonce,
         )
         equal = hmac.compare_digest(expected.encode(), answer.lower().encode("utf-8", "surrogateescape"))
-        aor = self._directory.aor_of(username, realm)
         if not equal or stored is None or aor is None:
             # The name of a stranger is not logged: it may be a password typed into the wrong field.
             known = username if stored is not None else None
             log.info("auth.failed", extra={"user": known, "realm": realm, "method": request.method})
+            if guesses is not None and remote is not None:
+                guesses.failed(user, remote, now)
             return _WRONG
+        if guesses is not None and remote is not None:
+            guesses.succeeded(user, remote)
         life = self._settings.nonce_life_without_qop if count is None else None
         # Only now: stale=true says "same password, new nonce", so the response must be right (RFC 7616 §3.3).
         if not self._nonces.use(nonce, count, now, life):

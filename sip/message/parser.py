@@ -23,12 +23,15 @@ _NUL = re.compile(r"(?<!\\)\0")
 _BARE = re.compile(r"\r(?!\n)|(?<!\r)\n")
 
 
-def parse(data: bytes) -> Request | Response:
+def parse(data: bytes, most: int = 0) -> Request | Response:
     """The message in a datagram, a frame, or what a `StreamFramer` cut out.
 
-    The body is cut to Content-Length if there is one.  Raises ParseError (400) naming the fault.
+    The body is cut to Content-Length if there is one.  Raises ParseError (400) naming the fault, also where
+    the head has more than `most` header fields and values in them (0: as many as there are).
     """
     end = data.find(b"\r\n\r\n")
+    if most and data.count(b"\n", 0, end) + data.count(b",", 0, end) > most:
+        return _overfull(data, end, most)
     if end <= 0:
         # RFC 3261 §7.5: empty lines before the start line do not count.
         data = data.lstrip(b"\r\n")
@@ -36,6 +39,17 @@ def parse(data: bytes) -> Request | Response:
         if end < 0:
             return parse_head(data.rstrip(b"\r\n"), b"", "Message head without an end")
     return parse_head(data[:end], data[end + 4 :])
+
+
+def _overfull(data: bytes, end: int, most: int) -> Request | Response:
+    """Too much to be looked at one by one: what answering takes is in the first lines that there may be."""
+    head = data if end < 0 else data[:end]
+    lines = head.lstrip(b"\r\n").split(b"\r\n", most)[:most]
+    complaint = f"More than {most} header fields and values"
+    try:
+        return parse_head(b"\r\n".join(lines), b"", complaint)
+    except ParseError as error:
+        raise ParseError(complaint, partial=error.partial, limit="max_header_values") from None
 
 
 def parse_head(head: bytes, body: bytes, fault: str | None = None) -> Request | Response:

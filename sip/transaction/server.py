@@ -133,6 +133,11 @@ class ServerTransaction:
             SEND_PROVISIONAL if status < 200 else SEND_SUCCESS if status < 300 else SEND_REFUSAL, response
         )
 
+    def limited(self, limit: str) -> None:
+        """The request is refused because of the setting `limit`."""
+        layer = self._layer
+        layer.stats.limit_reached(limit, layer.timers.now, self.flow.remote[0])
+
     def request_again(self) -> None:
         """The same request came once more."""
         self._layer.stats.retransmissions_absorbed += 1

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Final, Protocol
 
@@ -17,6 +18,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IConnector, IReactorTime
 from twisted.internet.task import LoopingCall
 
+from sip.buckets import Buckets, network_of
 from sip.errors import SipError, TransportError
 from sip.transport.flow import Flow, Trace
 from sip.transport.settings import TransportSettings
@@ -63,9 +65,11 @@ class Connection(Flow):
         "_lost",
         "_on_lost",
         "_opened",
+        "_since",
         "_stalled_since",
         "_table",
         "_unsent",
+        "_used",
         "_why",
         "heard_at",
         "inbound",
@@ -94,7 +98,9 @@ class Connection(Flow):
         self._advertised = table.advertise(transport, local, outbound is None)
         self._key = f"{transport.lower()}|{host_port(*remote)}|{host_port(*local)}|{table.new_serial()}"
         self.heard_at = now
+        self._since = now
         self._opened = False
+        self._used = False
         self._begun: float | None = None
         self._closing_since: float | None = None
         self._lost = False
@@ -173,7 +179,7 @@ class Connection(Flow):
     def opened(self) -> None:
         """The handshakes are over."""
         self._opened = True
-        self.heard_at = self._table.now()
+        self.heard_at = self._since = self._table.now()
         self._table.opened(self)
 
     def heard(self) -> None:
@@ -187,8 +193,13 @@ class Connection(Flow):
         elif self._begun is None:
             self._begun = self.heard_at
 
+    def kept_alive(self) -> None:
+        """A keep-alive came: the peer means to use the connection."""
+        self._used = True
+
     def received(self, data: bytes) -> None:
         """One whole message came."""
+        self._used = True
         self._begun = None
         if self._table.trace is not None:
             self._table.trace("in", data, self)
@@ -196,7 +207,7 @@ class Connection(Flow):
 
     def broken(self, error: SipError) -> None:
         """What came cannot be cut into messages: let it be answered, then close."""
-        log.info("transport.framing-error", extra={"peer": self._peer, "error": str(error)})
+        log.debug("transport.framing-error", extra={"peer": self._peer, "error": str(error)})
         if self.alive:
             self._table.receive_error(error, self)
         self.close()
@@ -245,6 +256,12 @@ class Connection(Flow):
         log.warning(event, extra={"peer": self._peer, "transport": self.transport, **fields})
         self.abort()
 
+    def _late(self, limit: str, why: str) -> None:
+        self._why = why
+        log.debug("transport.too-late", extra={"peer": self._peer, "transport": self.transport, "why": why})
+        self._table.limit_reached(limit, self.remote[0])
+        self.abort()
+
     def sweep(self, now: float) -> None:
         """Close the connection if one of its times is over."""
         limits = self._table.settings
@@ -254,10 +271,13 @@ class Connection(Flow):
         elif self._channel.leaving():
             self._closing_since = now
         elif not self._opened:
-            if now - self.heard_at >= limits.handshake_timeout:
-                self._drop("transport.handshake-timeout", "no end of the handshake in time")
+            # Not since something was heard: whoever trickles bytes is heard all the time.
+            if now - self._since >= limits.handshake_timeout:
+                self._late("handshake_timeout", "no end of the handshake in time")
         elif self._begun is not None and now - self._begun >= limits.message_timeout:
-            self._drop("transport.message-timeout", "no end of a message in time")
+            self._late("message_timeout", "no end of a message in time")
+        elif self.inbound and not self._used and now - self._since >= limits.unused_timeout:
+            self._late("connection_unused", "no message in time")
         elif now - self.heard_at >= limits.idle_timeout:
             log.debug("transport.idle", extra={"flow": self._key})
             self.close()
@@ -319,6 +339,8 @@ class Connections:
         advertise: for a transport, our end, and whether the peer opened the connection: where peers reach us.
         guard: calls foreign code so that its faults do not reach the reactor.
         trace: gets whole messages with their direction, or None.
+        exempt: whether a host is one of those without limits of addresses.
+        limit_reached: hears of each limit that is reached (the name of its setting), and by which host.
     """
 
     def __init__(
@@ -331,8 +353,12 @@ class Connections:
         advertise: Callable[[str, Address, bool], Address],
         guard: Callable[[Callable[[Flow], None], Flow], None],
         trace: Trace | None,
+        exempt: Callable[[str], bool],
+        limit_reached: Callable[[str, str], None],
     ) -> None:
         self.now = now
+        self.limit_reached = limit_reached
+        self._exempt = exempt
         self.settings = settings
         self.receive = receive
         self.receive_error = receive_error
@@ -342,6 +368,10 @@ class Connections:
         self._all: dict[Connection, None] = {}
         self._by_key: dict[str, Connection] = {}
         self._by_peer: dict[tuple[str, Address], Connection] = {}
+        self._by_network: Counter[str] = Counter()
+        """How many connections an address has opened."""
+        rate = settings.connections_rate
+        self._opening = Buckets(rate, max(1.0, rate * settings.connections_burst)) if rate else None
         self._serial = 0
         self._token = secrets.token_hex(4)
         self._empty: list[Deferred[None]] = []
@@ -359,6 +389,24 @@ class Connections:
         """True when no further connection may be opened."""
         return len(self._all) >= self.settings.max_connections
 
+    def lets_in(self, host: str) -> bool:
+        """Whether `host` may open a connection now; to be asked once for each."""
+        if self.full:
+            limit = "max_connections"
+        elif self._exempt(host):
+            return True
+        else:
+            network = network_of(host)
+            most = self.settings.max_connections_address
+            if most and self._by_network[network] >= most:
+                limit = "max_connections_address"
+            elif self._opening is not None and not self._opening.take(network, self.now()):
+                limit = "address_connections"
+            else:
+                return True
+        self.limit_reached(limit, host)
+        return False
+
     def new_serial(self) -> str:
         """A mark that no other connection has, of this process or another."""
         self._serial += 1
@@ -367,6 +415,8 @@ class Connections:
     def add(self, connection: Connection) -> None:
         """A wire is there; its handshakes may still be under way."""
         self._all[connection] = None
+        if connection.inbound:
+            self._by_network[network_of(connection.remote[0])] += 1
         if not self._sweeper.running:
             self._sweeper.start(SWEEP, now=False).addErrback(
                 lambda failure: log.critical("transport.sweep-failed", exc_info=failure.value)
@@ -381,6 +431,11 @@ class Connections:
     def gone(self, connection: Connection) -> None:
         """`connection` is lost."""
         self._all.pop(connection, None)
+        if connection.inbound:
+            network = network_of(connection.remote[0])
+            self._by_network[network] -= 1
+            if not self._by_network[network]:
+                del self._by_network[network]
         self._by_key.pop(connection.key, None)
         peer = connection.transport, connection.remote
         if self._by_peer.get(peer) is connection:

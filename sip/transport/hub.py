@@ -74,6 +74,8 @@ class TransportHub:
         dns: asked for NAPTR, SRV and addresses; None: the system's name servers.
         chance: a random integer from 0 to its argument, for SRV weights.
         hosts_file: names that need no DNS.
+        exempt: whether a host is one of those without limits of addresses.
+        limit_reached: hears of each limit that is reached (the name of its setting), and by which host.
     """
 
     def __init__(
@@ -88,6 +90,8 @@ class TransportHub:
         dns: DnsClient | None = None,
         chance: Callable[[int], int] | None = None,
         hosts_file: str = "/etc/hosts",
+        exempt: Callable[[str], bool] = lambda host: False,
+        limit_reached: Callable[[str, str], None] = lambda limit, host: None,
     ) -> None:
         self.settings = settings
         self._reactor = reactor
@@ -114,6 +118,8 @@ class TransportHub:
             self._advertise,
             self._guard,
             trace,
+            exempt,
+            limit_reached,
         )
         self._resolver = Resolver(self._clock, settings, self._usable, dns, chance, hosts_file)
 
@@ -425,9 +431,7 @@ class _Gate(ServerFactory[Any]):
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
         """The protocol for a peer, None to hang up on it."""
-        if self._table.full:
-            limit = self._table.settings.max_connections
-            log.warning("transport.too-many-connections", extra={"limit": limit})
+        if not self._table.lets_in(getattr(addr, "host", "")):
             return None
         return self._behind.buildProtocol(addr)
 

@@ -20,8 +20,20 @@ class TransportSettings:
     max_connections: int = 20000
     """Connections open at one time, in and out together; a new one beyond that is refused."""
 
+    max_connections_address: int = 0
+    """Connections open at one time that one address opened (of IPv6: one network of 64 bits); 0: no limit."""
+
+    connections_rate: float = 0.0
+    """Connections a second that one address may open; 0: no limit."""
+
+    connections_burst: float = 10.0
+    """Seconds: so much of that rate may come at once."""
+
     idle_timeout: float = 3600.0
     """A connection on which nothing was received for so long is closed (seconds)."""
+
+    unused_timeout: float = 60.0
+    """The same for one that a peer opened, and on which no message and no keep-alive came yet (seconds)."""
 
     message_timeout: float = 30.0
     """Time to finish a message that has begun (seconds): an answer to peers that trickle bytes."""

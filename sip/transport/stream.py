@@ -84,6 +84,7 @@ class SipStream(Protocol):
         try:
             for item in framer.feed(data):
                 if isinstance(item, Ping):
+                    connection.kept_alive()
                     self.transport.write(item.reply)
                 else:
                     connection.received(item)

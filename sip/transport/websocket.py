@@ -44,6 +44,7 @@ class _SipWebSocket:
     factory: Any
     transport: Any
     state: int
+    data: bytes
 
     def __init__(self) -> None:
         super().__init__()
@@ -85,10 +86,16 @@ class _SipWebSocket:
         self._in_message = True
         super().onMessageBegin(isBinary)  # type: ignore[misc] # the mixin's other half
 
+    def onPing(self, payload: bytes) -> None:
+        """A keep-alive of the protocol itself (RFC 6455 §5.5.2), which is answered."""
+        self._connection.kept_alive()
+        super().onPing(payload)  # type: ignore[misc] # the mixin's other half
+
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         """One message: SIP, or a keep-alive (RFC 7118 §6)."""
         self._in_message = False
         if payload == PING:
+            self._connection.kept_alive()
             self.write_message(PONG)
             return
         message = payload.lstrip(b"\r\n")
@@ -143,8 +150,9 @@ class _SipWebSocket:
         self.transport.abortConnection()
 
     def unfinished(self) -> bool:
-        """True while a message has begun and its end has not come."""
-        return self._in_message
+        """True while a message, or a frame, has begun and its end has not come."""
+        # autobahn knows no current frame before the handshake is over.
+        return self._in_message or bool(self.data) or getattr(self, "current_frame", None) is not None
 
     def leaving(self) -> bool:
         """True once either side began the closing handshake."""

@@ -17,10 +17,10 @@ REQUIRE_EVENTLIST: Final = (("Require", EVENTLIST),)
 """Is in the answers to the SUBSCRIBE of a list, and in its NOTIFYs."""
 
 
-def undo_encoding(request: Request, limit: int) -> None:
+def undo_encoding(request: Request, limit: int, setting: str = "") -> None:
     """Give `request` the body that its Content-Encoding hides; raises as `decode_body`."""
     if request.body:
-        request.body = decode_body(request, limit)
+        request.body = decode_body(request, limit, setting)
     request.remove("Content-Encoding")
 
 

@@ -77,7 +77,7 @@ class SubscribeRequests:
     def handle(self, sr: ServerRequest) -> None:
         """Answer a SUBSCRIBE; errors are raised as `SipError`, success is answered once it is durable."""
         package = self._package(sr)
-        undo_encoding(sr.request, self._settings.max_body)
+        undo_encoding(sr.request, self._settings.max_body, "max_subscribe_body")
         if sr.request.to.tag is None:
             self._initial(sr, package)
         else:
@@ -121,7 +121,8 @@ class SubscribeRequests:
         watcher = sr.identity.aor
         being_stored = self._being_stored.get(watcher, 0)
         if self._notifier.count_of_watcher(watcher) + being_stored >= self._settings.max_per_watcher:
-            raise Forbidden("Too many subscriptions")
+            limit = self._settings.max_per_watcher
+            raise Forbidden(f"Too many subscriptions (limit {limit})", limit="max_subscriptions")
         state = package.authorize(watcher, aor)
         wall = self._notifier.wall()
         local_tag = ordered(wall, self._token())

@@ -174,7 +174,9 @@ class PublicationUsage:
             return
         held = self._keeper.of(package.name, aor)
         if len(held) >= self._settings.max_publications:
-            raise Forbidden(f"Too many publications (limit {self._settings.max_publications})")
+            raise Forbidden(
+                f"Too many publications (limit {self._settings.max_publications})", limit="max_publications"
+            )
         wall = self._wall()
         state = EventState(
             _new_etag(), sr.now + expires, _text(str(media)), body, _agent(request), wall, parsed
@@ -229,7 +231,7 @@ class PublicationUsage:
             reason = "Missing Content-Type" if content_type is None else f"{content_type.full} not accepted"
             raise UnsupportedMediaType(reason, headers=(("Accept", ", ".join(package.accept)),))
         storable(str(content_type), "Content-Type")
-        body = decode_body(request, self._settings.max_body)
+        body = decode_body(request, self._settings.max_body, "max_document")
         patched = self._patched.get(package.name)
         return (content_type, body) if patched is None else patched.whole(content_type, body, base)
 

@@ -74,7 +74,7 @@ def wishes_of(request: Request, settings: RegistrarSettings) -> list[Wish] | Non
             raise BadRequest("Contact * needs Expires: 0")
         return None
     if len(contacts) > 2 * settings.max_bindings:
-        raise Forbidden(f"Too many contacts (limit {settings.max_bindings})")
+        raise Forbidden(f"Too many contacts (limit {settings.max_bindings})", limit="max_bindings")
     brief = min(settings.min_expires, _ONE_HOUR)
     wishes = []
     for contact in contacts:
@@ -153,7 +153,7 @@ def outcome(
         elif held:
             kinds["removed"] = None
     if len(after) > max(len(before), settings.max_bindings):
-        raise Forbidden(f"Too many bindings (limit {settings.max_bindings})")
+        raise Forbidden(f"Too many bindings (limit {settings.max_bindings})", limit="max_bindings")
     gone = [binding for binding in before if binding not in after]
     return Change(after, gone, added, tuple(kinds))
 

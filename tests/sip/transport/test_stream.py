@@ -213,7 +213,7 @@ async def test_a_silent_connection_is_closed_after_the_idle_limit_and_a_ping_kee
     party: Maker, raw: Any
 ) -> None:
     clock = Clock()
-    server = party(hub_options={"clock": clock}, idle_timeout=900.0)
+    server = party(hub_options={"clock": clock}, idle_timeout=900.0, unused_timeout=2000.0)
     port = await server.listen("tcp:127.0.0.1:0")
     silent, pinging = await raw(port), await raw(port)
     await until(lambda: len(server.hub.connections) == 2)

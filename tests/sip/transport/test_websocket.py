@@ -237,7 +237,7 @@ async def test_an_unfinished_message_has_a_limit(party: Maker, raw: Any) -> None
 @ensureDeferred
 async def test_a_websocket_ping_keeps_a_connection_from_the_idle_limit(party: Maker, raw: Any) -> None:
     clock = Clock()
-    server = party(hub_options={"clock": clock}, idle_timeout=100.0)
+    server = party(hub_options={"clock": clock}, idle_timeout=100.0, unused_timeout=1000.0)
     peer = await raw(await server.listen("ws:127.0.0.1:0"))
     await opened(peer)
     clock.pump([1.0] * 90)

@@ -227,7 +227,7 @@ class TestInitial:
         subscribed(house)
         text = SUBSCRIBE.replace("z9hG4bKsub1", "z9hG4bKx").replace("call1", "call2")
         response = house.ask(text)
-        assert (response.status, response.reason) == (403, "Too many subscriptions")
+        assert (response.status, response.reason) == (403, "Too many subscriptions (limit 1)")
 
     def test_a_burst_does_not_get_past_the_limit(self) -> None:
         house = House(notifier=NotifierSettings(max_per_watcher=1))
