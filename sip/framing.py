@@ -16,6 +16,9 @@ _LENGTH = re.compile(
     rb"(?:\r\n(?=[ \t])|[ \t])*([^\r\n]*+(?:\r\n[ \t][^\r\n]*+)*)"
 )
 
+_BEGUN_ENDS: Final = (b"\r", b"\r\n", b"\r\n\r")
+"""What the end of a head may have come as, by its length."""
+
 
 class FramingError(ParseError):
     """The stream cannot be cut into messages any more: answer 400 if there is a `partial`, then close."""
@@ -112,7 +115,9 @@ class StreamFramer:
         end = buffer.find(b"\r\n\r\n", self._scanned)
         if end < 0:
             self._scanned = max(0, len(buffer) - 3)
-            if len(buffer) > self.max_head:
+            over = len(buffer) - self.max_head
+            # What is over may be the begin of its end: in pieces it is no larger than at once.
+            if over > 0 and not buffer.endswith(_BEGUN_ENDS[over - 1 :]):
                 raise self._too_large(bytes(buffer[: buffer.rfind(b"\r\n") if b"\r\n" in buffer else 0]))
             return False
         head = bytes(buffer[:end])

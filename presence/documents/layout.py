@@ -63,6 +63,7 @@ def arrange(element: etree._Element, layout: Layout) -> list[tuple[str, etree._E
     """
     kept: list[tuple[str, etree._Element]] = []
     slots: list[int] = []
+    taken: set[int] = set()
     highest = -1
     as_it_should_be = True
     element.text = None
@@ -71,7 +72,7 @@ def arrange(element: etree._Element, layout: Layout) -> list[tuple[str, etree._E
         slot = layout.places.get(tag)
         if slot is None and is_extension(tag, layout):
             slot = layout.extensions
-        if slot is None or (slot in slots and slot not in layout.many):
+        if slot is None or (slot in taken and slot not in layout.many):
             as_it_should_be = False
             continue
         if slot < highest:
@@ -80,6 +81,7 @@ def arrange(element: etree._Element, layout: Layout) -> list[tuple[str, etree._E
             highest = slot
         child.tail = None
         slots.append(slot)
+        taken.add(slot)
         kept.append((tag, child))
     if not as_it_should_be:
         order = sorted(range(len(kept)), key=slots.__getitem__)

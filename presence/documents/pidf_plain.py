@@ -39,8 +39,9 @@ _DECLARATIONS: Final = r'((?:[ \t\r\n]++xmlns(?::[A-Za-z_][\w.\-]*+)?="[^"<>&\x0
 _HEAD: Final = re.compile(
     (
         r'[ \t\r\n]*+(?:<\?xml version="1\.0"(?: encoding="[Uu][Tt][Ff]-8")?(?: standalone="(?:yes|no)")?'
-        r" ?\?>[ \t\r\n]*+)?<presence" + _DECLARATIONS + r'(?:[ \t\r\n]++entity="[^"<>&\x00-\x1f]*+")?'
-        + _DECLARATIONS + r"[ \t\r\n]*+>"
+        r" ?\?>[ \t\r\n]*+)?<presence" + _DECLARATIONS + r'(?:[ \t\r\n]++entity="[^"<>&\x00-\x1f]*+"'
+        # Only behind an entity: two such groups side by side would try all ways to share what comes.
+        + _DECLARATIONS + r")?[ \t\r\n]*+>"
     ).encode()
 )  # fmt: skip
 _ID: Final = r'[ \t\r\n]++id="([A-Za-z_][A-Za-z0-9_.\-]*+)"[ \t\r\n]*+>'
@@ -99,7 +100,7 @@ def read_plain(data: bytes, depth: int, read_child: ReadChild) -> PidfDocument |
     head = _HEAD.match(data)
     if head is None or data.count(b"</") >= depth or not (data.isascii() or _is_text(data)):
         return None
-    root_tag = _root_tag(head[1] + head[2])
+    root_tag = _root_tag(head[1] + (head[2] or b""))
     if root_tag is None or (b"<dm:" in data and b" xmlns:dm=" not in root_tag):
         return None
     tuples: list[Element] = []

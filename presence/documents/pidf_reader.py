@@ -8,7 +8,6 @@ reason.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import Final
 
 from lxml import etree
@@ -28,7 +27,7 @@ _PRESENCE: Final = f"{{{PIDF}}}presence"
 _SOURCE: Final = f"{{{CISCO_SOURCE}}}source"
 _LANG: Final = "{http://www.w3.org/XML/1998/namespace}lang"
 _OURS: Final = (f"{{{PIDF}}}", f"{{{DATA_MODEL}}}")
-_BLANKS_IN_NAMESPACE: Final = re.compile(rb"""(\sxmlns(?::[\w.-]+)?\s*=\s*)(["'])\s*([^"'<>&]*?)\s*\2""")
+_NAMESPACE: Final = re.compile(rb"""(\sxmlns(?::[\w.-]++)?\s*+=\s*+)(["'])([^"'<>&]*+)\2""")
 _EMPTY_STATUS: Final = Part(layout.STATUS, b"<status/>")
 
 
@@ -96,7 +95,7 @@ def read_root(data: bytes, limits: XmlLimits) -> etree._Element:
         if "is not a valid URI" not in error.reason:
             raise
         # Documents of Cisco are printed with blanks inside the quotes of a namespace.
-        root = read_xml(_BLANKS_IN_NAMESPACE.sub(rb"\1\2\3\2", data), "PIDF", limits)
+        root = read_xml(_NAMESPACE.sub(_without_blanks, data), "PIDF", limits)
     standardise(root)
     # Cisco prints a root without namespace around children that have theirs.
     if root.tag != _PRESENCE and not (
@@ -106,13 +105,20 @@ def read_root(data: bytes, limits: XmlLimits) -> etree._Element:
     return root
 
 
+def _without_blanks(match: re.Match[bytes]) -> bytes:
+    # Not by the expression: two repetitions of blanks around a third would try all ways to share them.
+    return match[1] + match[2] + match[3].strip() + match[2]
+
+
 class _Reader:
     """Takes one document apart, and puts right what it can."""
 
-    __slots__ = ("_ids",)
+    __slots__ = ("_counts", "_ids")
 
     def __init__(self) -> None:
         self._ids: set[str] = set()
+        # How often an id was met: to begin anew with each would cost the square of a thousand that are alike.
+        self._counts: dict[str, int] = {}
 
     def read(self, root: etree._Element) -> PidfDocument:
         """The document below `root`, the namespaces of which are the standard's."""
@@ -144,6 +150,7 @@ class _Reader:
         timestamp: float | None = None
         source: str | None = None
         parts: list[Part] = []
+        once: set[str] = set()
         for tag, child in arrange(element, layout.TUPLE_LAYOUT):
             if tag == layout.STATUS:
                 basic = _status(child)
@@ -161,7 +168,7 @@ class _Reader:
             else:
                 if tag == _SOURCE and source is None:
                     source = leaf_text(child).strip() or None
-                parts += _extension(tag, child, parts)
+                parts += _extension(tag, child, once)
                 continue
             parts.append(Part(tag, write_element(child)))
         if not parts or parts[0].name != layout.STATUS:
@@ -198,10 +205,14 @@ class _Reader:
             if otherwise is None:
                 raise BadRequest("PIDF: a tuple without id")
             ident = otherwise
-        unique, count = ident, 1
+        if ident not in self._ids:
+            self._ids.add(ident)
+            return ident
+        count, unique = self._counts.get(ident, 1), ident
         while unique in self._ids:
             count += 1
             unique = f"{ident}-{count}"
+        self._counts[ident] = count
         self._ids.add(unique)
         return unique
 
@@ -210,12 +221,15 @@ def _timed(parts: tuple[Part, ...] | list[Part]) -> bool:
     return any(part.starts is not None or part.ends is not None for part in parts)
 
 
-def _extension(tag: str, element: etree._Element, before: Iterable[Part]) -> list[Part]:
-    """An element of another namespace, if something is left of it and it may stand beside those before it."""
-    if tag in ONLY_ONCE and any(part.name == tag for part in before):
+def _extension(tag: str, element: etree._Element, once: set[str]) -> list[Part]:
+    """An element of another namespace, if something is left of it and it may stand beside those before it.
+
+    `once` has the names of those that may stand there only once, and do.
+    """
+    if tag in once or not repair(element):
         return []
-    if not repair(element):
-        return []
+    if tag in ONLY_ONCE:
+        once.add(tag)
     starts = ends = None
     if tag in WITH_TIMES:
         starts, ends = _moment(element, "from"), _moment(element, "until")
@@ -249,6 +263,7 @@ def _data_model_children(
     timestamp: float | None = None
     device_id: str | None = None
     parts: list[Part] = []
+    once: set[str] = set()
     for tag, child in arrange(element, rules):
         if tag == layout.DM_TIMESTAMP:
             timestamp = _timestamp(child)
@@ -264,7 +279,7 @@ def _data_model_children(
             keep_attributes(child, ())
             child.text = device_id
         else:
-            parts += _extension(tag, child, parts)
+            parts += _extension(tag, child, once)
             continue
         parts.append(Part(tag, write_element(child)))
     return tuple(parts), timestamp, device_id

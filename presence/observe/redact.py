@@ -44,10 +44,13 @@ _SUBSTITUTIONS = (
         ),
         rf'\1\2"{MASK}"',
     ),
-    (re.compile(r"(?i)(<(?:[\w.-]+:)?(?:session-key|password)\b[^>]*>)[^<]*"), rf"\1{MASK}"),
-    (re.compile(r"(?i)\b(sips?:[^\s:@;<>\"]+):[^\s@<>\"]*@"), rf"\1:{MASK}@"),
     (re.compile(r"(://[^\s:/@]*):[^\s@/]*@"), rf"\1:{MASK}@"),
 )
+# These take in all that they have looked at, masked or not: to look again from every place in it would cost
+# the square of a long text.
+_SECRET_ELEMENT = re.compile(r"(?i)(<(?:[\w.-]+:)?(?:session-key|password)\b[^>]*)(>[^<]*)?")
+_BEFORE_AT = re.compile(r"[^\s@<>\"]++@?")
+_USER = re.compile(r"(?i)\bsips?:[^:;]+:")
 
 
 def redact_text(text: str) -> str:
@@ -55,7 +58,18 @@ def redact_text(text: str) -> str:
     text = _CREDENTIALS.sub(_masked_header, text)
     for pattern, masked in _SUBSTITUTIONS:
         text = pattern.sub(masked, text)
-    return text
+    text = _SECRET_ELEMENT.sub(_masked_element, text)
+    return _BEFORE_AT.sub(_masked_password, text) if "@" in text else text
+
+
+def _masked_element(match: re.Match[str]) -> str:
+    return match[0] if match[2] is None else f"{match[1]}>{MASK}"
+
+
+def _masked_password(match: re.Match[str]) -> str:
+    """sip:user:password@ without its password."""
+    found = _USER.search(match[0]) if match[0].endswith("@") else None
+    return match[0] if found is None else f"{match[0][: found.end()]}{MASK}@"
 
 
 def redact_message(data: bytes) -> str:

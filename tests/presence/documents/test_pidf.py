@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from presence.documents.pidf import Element, Part, PidfDocument, render_pidf
+from presence.documents.pidf import render_pidf
 from presence.documents.pidf_plain import read_plain
 from presence.documents.pidf_reader import parse_pidf, read_child, read_thoroughly
 from sip.errors import BadRequest
+from tests.presence.documents.saying import body, out, said
 from tests.presence.schemas import check
 
 NS = {
@@ -25,16 +26,6 @@ def pidf(content: str, declarations: str = "") -> bytes:
         '<presence xmlns="urn:ietf:params:xml:ns:pidf" xmlns:dm="urn:ietf:params:xml:ns:pidf:data-model"'
         f' xmlns:rpid="urn:ietf:params:xml:ns:pidf:rpid" {declarations} entity="sip:a@b">{content}</presence>'
     ).encode()
-
-
-def body(document: PidfDocument) -> bytes:
-    """All of it joined."""
-    parts: list[Element | Part] = [*document.tuples, *document.notes, *document.persons, *document.devices]
-    return b"\n".join(part.xml for part in (*parts, *document.extensions))
-
-
-def out(document: PidfDocument) -> etree._Element:
-    return etree.fromstring(render_pidf("sip:alice@example.com", [body(document)]))
 
 
 def refusal(data: bytes) -> str:
@@ -266,25 +257,6 @@ def test_what_is_recognised_at_once_is_what_the_long_way_finds(shared: Path) -> 
         plain = read_plain(data, 32, read_child)
         assert plain is not None, f"{name} takes the long way"
         assert said(plain) == said(read_thoroughly(data)), name
-
-
-def said(document: PidfDocument) -> object:
-    """All that a document says, to compare two of them."""
-    elements = (*document.tuples, *document.persons, *document.devices)
-    return canonical(document), document.moments, [
-        (e.kind, e.id, e.timestamp, e.source, e.basic, e.priority, e.device_id, e.timed,
-         [(part.name, part.starts, part.ends) for part in e.parts])
-        for e in elements
-    ]  # fmt: skip
-
-
-def canonical(document: PidfDocument) -> bytes:
-    root = out(document)
-    try:
-        return etree.tostring(root, method="c14n", exclusive=True)
-    except etree.C14NError:
-        # Canonical XML has no word for a namespace that is a relative URI.
-        return etree.tostring(root)
 
 
 @pytest.mark.parametrize("name", ["02-notify", "03-notify-list.part1-971a00", "04-publish"])

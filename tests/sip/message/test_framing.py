@@ -157,3 +157,18 @@ def test_endless_garbage_is_too_large() -> None:
     with pytest.raises(MessageTooLarge) as refused:
         StreamFramer(max_head=1000).feed(b"x" * 1001)
     assert refused.value.partial is None
+
+
+@pytest.mark.parametrize("most", range(95, 110))
+def test_a_head_is_too_large_at_once_or_in_pieces_alike(most: int) -> None:
+    data = b"OPTIONS sip:a SIP/2.0\r\n" + b"X: " + b"x" * 75 + b"\r\nl: 0\r\n\r\n"
+    outcomes = []
+    for size in (1, 2, 3, len(data)):
+        framer = StreamFramer(max_head=most)
+        try:
+            outcomes.append(
+                [it for start in range(0, len(data), size) for it in framer.feed(data[start : start + size])]
+            )
+        except MessageTooLarge:
+            outcomes.append([])
+    assert outcomes == [[data] if most >= data.index(b"\r\n\r\n") else []] * 4
