@@ -60,6 +60,7 @@ BUSY = (
     "sip/headers",
     "sip/message",
     "sip/transaction",
+    "sip/transport/ingress.py",
     "sip/usage/content.py",
     "sip/usage/location.py",
     "sip/usage/notifier",
