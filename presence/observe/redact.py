@@ -40,7 +40,8 @@ _FOLD = re.compile(r"(?:\r\n|\n|\r)[ \t]+")
 _SUBSTITUTIONS = (
     (
         re.compile(
-            r"(?i)\b(response|rspauth|ha1|password)(\*?\s*=\s*)(?:\"(?:[^\"\\\r\n]|\\.)*\"?|[^\s,;&\"]+)"
+            r"(?i)\b(response|rspauth|ha1|password|session[-_]key)"
+            r"(\*?\s*=\s*)(?:\"(?:[^\"\\\r\n]|\\.)*\"?|[^\s,;&\"]+)"
         ),
         rf'\1\2"{MASK}"',
     ),

@@ -81,6 +81,8 @@ class Refused(NamedTuple):
     """Seconds for which the answer is to be held back: the more, the more attempts there were before."""
     limited: bool = False
     """Whether there were too many attempts before, so that the password was not looked at."""
+    owner: str = ""
+    """AOR of the user who was named, "" for nobody: what nobody is called may be a password."""
 
 
 class SessionRepository(Protocol):
@@ -150,18 +152,20 @@ class SessionService:
         # them looked at.
         user = found[0] if found is not None else aor or username[:255]
         before = self._users.take(user, now)
+        named = "" if found is None else found[0]
         if before is None:
-            return Refused(WRONG_CREDENTIALS, _SLOWEST, limited=True)
+            return Refused(WRONG_CREDENTIALS, _SLOWEST, limited=True, owner=named)
         owner = _verified(found, password)
         if owner is None:
-            return Refused(WRONG_CREDENTIALS, min(_FIRST_DELAY * 2 ** min(before, 16), _SLOWEST))
+            delay = min(_FIRST_DELAY * 2 ** min(before, 16), _SLOWEST)
+            return Refused(WRONG_CREDENTIALS, delay, owner=named)
         self._users.give_back(user, now)
         self._addresses.give_back(network, now)
         key = str(uuid.UUID(bytes=secrets.token_bytes(16), version=4))
         used_after = None if force else now - self._settings.idle
         if not self._repository.open(owner, _hash(key), now, used_after):
             # By force it can only be that the user was deleted meanwhile.
-            return Refused(WRONG_CREDENTIALS if force else ALREADY_ESTABLISHED)
+            return Refused(WRONG_CREDENTIALS if force else ALREADY_ESTABLISHED, owner=owner)
         return LoggedIn(key, owner)
 
     def owner(self, key: str) -> str | None:

@@ -68,7 +68,7 @@ class Session(Service):
             "soap.login-refused",
             extra={
                 "client": call.address,
-                "username": (request.username or "")[:255],
+                "owner": outcome.owner,
                 "why": outcome.reason,
                 "limited": outcome.limited,
             },

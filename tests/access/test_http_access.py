@@ -52,7 +52,7 @@ PAGES: Mapping[str, Page] = {
 }
 
 
-def ask(page: Page, host: str) -> str:
+def ask(page: Page, host: str, **headers: str) -> str:
     soap = SoapResource(Clock(), lambda *_: pytest.fail("nothing is read here"), HttpSettings())
     # Without threads what is taken waits.
     if page.secure:
@@ -73,6 +73,8 @@ def ask(page: Page, host: str) -> str:
     request.args = {b"watcher": [b"bob@sip.test"], b"presentity": [b"alice@sip.test"]}
     request.content = BytesIO()
     request.client = IPv4Address("TCP", host, 40000)
+    for name, value in headers.items():
+        request.requestHeaders.addRawHeader(name.replace("_", "-"), value)
     request.getHost = lambda: IPv4Address("TCP", HERE, 8080)
     request.isSecure = lambda: page.secure
     resource = root
@@ -104,3 +106,9 @@ def test_this_computer_is_an_administrator_who_may_use_soap_without_tls_too() ->
             "GET /EPASSoap/service?wsdl": "200",
             "POST /EPASSoap/service": "taken",
         }
+
+
+@pytest.mark.parametrize("name", ["X_Forwarded_For", "Forwarded", "X_Real_IP", "Host"])
+def test_nobody_becomes_an_administrator_by_a_header(name: str) -> None:
+    value = f"for={OPERATORS}" if name == "Forwarded" else OPERATORS
+    assert ask(PAGES["GET /status"], ROLES["stranger"].host, **{name: value}) == "403"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from presence.directory import Credentials, User
 from sip.message import Request, Response
@@ -49,8 +50,8 @@ ROLES = {
 class World:
     """A server at which alice has a phone, an alias, contacts, and a rule that keeps dave out."""
 
-    def __init__(self) -> None:
-        self.house = House(users=("alice", "bob", "carol", "dave", "pbx"), publishers=(PBX,))
+    def __init__(self, **settings: Any) -> None:
+        self.house = House(users=("alice", "bob", "carol", "dave", "pbx"), publishers=(PBX,), **settings)
         self.house.parts.directory.load(
             [User(ALICE, "Alice", WALL, Credentials.of(ALICE, PASSWORD), (ALIAS,))]
         )
@@ -58,7 +59,7 @@ class World:
         self.phone = self.house.network.at(PHONE)
         contacts(self.house, BOB, work=(CAROL,))
         set_rules(self.house, rule("foe", DAVE, "block"))
-        self.ask(ROLES["the owner"], "REGISTER", f"sip:{DOMAIN}", ALICE, f"Contact: <sip:alice@{PHONE}:5060>")
+        self.house.register(ALICE, self.house.peer, f"<sip:alice@{PHONE}:5060>")
 
     def flow(self, role: Role) -> FakeFlow:
         return self.house.network.at(role.host, 40000)
@@ -94,7 +95,7 @@ class World:
 
     def send(self, role: Role, text: str, body: bytes = b"") -> str:
         """What becomes of a request: its final answer, "relayed" or "dropped"; `role` answers challenges."""
-        answer = self._outcome(role, text, body)
+        answer = self.outcome(role, text, body)
         if isinstance(answer, Response) and answer.status in (401, 407) and role.proves:
             name = "Proxy-" if answer.status == 407 else "WWW-"
             method, uri = text.split(" ", 2)[:2]
@@ -108,10 +109,8 @@ class World:
             )
             header = "Proxy-Authorization" if answer.status == 407 else "Authorization"
             again = re.sub(r"branch=(\w+)", r"branch=\1again", text)
-            answer = self._outcome(role, f"{again}\n{header}: {proof}", body)
-        if isinstance(answer, str):
-            return answer
-        return f"{answer.status}" if answer.status < 300 else f"{answer.status} {answer.reason}"
+            answer = self.outcome(role, f"{again}\n{header}: {proof}", body)
+        return shown(answer)
 
     def ask(
         self, role: Role, method: str, uri: str, to: str, *headers: str, body: bytes = b"", says: str = ""
@@ -119,7 +118,8 @@ class World:
         """`send` what `request` makes."""
         return self.send(role, self.request(role, method, uri, to, *headers, says=says or None), body)
 
-    def _outcome(self, role: Role, text: str, body: bytes) -> Response | str:
+    def outcome(self, role: Role, text: str, body: bytes = b"") -> Response | str:
+        """The final answer to a request as it is, or "relayed" or "dropped"."""
         flow = self.flow(role)
         method = text.split(" ", 1)[0]
         before, relayed = len(flow.sent), self._relayed(method)
@@ -164,6 +164,13 @@ class World:
         invite = next(it for it in reversed(self.phone.messages) if isinstance(it, Request))
         assert invite.method == "INVITE"
         return invite
+
+
+def shown(answer: Response | str) -> str:
+    """As the tables have it."""
+    if isinstance(answer, str):
+        return answer
+    return f"{answer.status}" if answer.status < 300 else f"{answer.status} {answer.reason}"
 
 
 PIDF = (

@@ -37,10 +37,12 @@ def test_the_password_in_a_uri_is_masked():
         ('response="a\\"b" tail', 'response="***" tail'),
         ('response="never closed\r\nnext line', 'response="***"\r\nnext line'),
         ("postgresql+psycopg://u:pa:ss@db/x", "postgresql+psycopg://u:***@db/x"),
+        ("GET /EPASSoap/service?session-key=abc&password=pw HTTP/1.1",
+         'GET /EPASSoap/service?session-key="***"&password="***" HTTP/1.1'),
         ("<session-key>abc</session-key>", "<session-key>***</session-key>"),
         ('<e:password type="x">pw</e:password>', '<e:password type="x">***</e:password>'),
     ],
-)
+)  # fmt: skip
 def test_credentials_in_texts_are_masked(text, masked):
     assert redact_text(text) == masked
 

@@ -28,11 +28,12 @@ def credentials(
     method: str = "REGISTER",
     uri: str = "sip:example.com",
     algorithm: str | None = "MD5",
+    named: str | None = None,
     qop: str | None = "auth",
     nc: str = "00000001",
     cnonce: str = "0a4f113b",
 ) -> str:
-    """The value of an Authorization header field."""
+    """The value of an Authorization header field; `named`: the algorithm that it says instead of its own."""
     make = HASHES[algorithm or "MD5"]
 
     def hashed(text: str) -> str:
@@ -41,7 +42,7 @@ def credentials(
     a1, a2 = hashed(f"{username}:{realm}:{password}"), hashed(f"{method}:{uri}")
     fields = f'Digest username="{username}", realm="{realm}", nonce="{nonce}", uri="{uri}"'
     if algorithm is not None:
-        fields += f", algorithm={algorithm}"
+        fields += f", algorithm={named or algorithm}"
     if qop is None:
         return f'{fields}, response="{hashed(f"{a1}:{nonce}:{a2}")}"'
     answer = hashed(f"{a1}:{nonce}:{nc}:{cnonce}:{qop}:{a2}")
