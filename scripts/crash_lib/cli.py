@@ -15,6 +15,7 @@ from statistics import median
 
 from bench_lib.progress import Progress, clock
 
+from crash_lib.outage import Impossible, server_with, suffer
 from crash_lib.rounds import CrashTest, Round
 from tests.support.server import ServerFailure, postgres_database
 
@@ -36,6 +37,13 @@ def parser() -> argparse.ArgumentParser:
         default="sqlite",
         metavar="sqlite|postgresql|URL",
         help="which database; URL: of a PostgreSQL whose user may create databases (default: %(default)s)",
+    )
+    made.add_argument(
+        "--outage",
+        type=float,
+        metavar="S",
+        help="kill nothing; have the database take no writes for so many seconds (PostgreSQL: it is away;"
+        " SQLite: the disk is full, then the file is read-only; both as root)",
     )
     made.add_argument("--seed", type=int, help="repeat the choices of an earlier run; it tells its own")
     return made
@@ -68,6 +76,23 @@ def run(rounds: int, url: str | None, seed: int, folder: Path) -> tuple[list[Rou
     return done, test
 
 
+def outages(seconds: float, url: str | None, seed: int, folder: Path) -> int:
+    """Run those of the database, telling of each; how many things were wrong."""
+    wrongs = 0
+    for kind in ("full", "read-only") if url is None else ("away",):
+        try:
+            with server_with(kind, folder / kind, url, seed) as (test, fault):
+                outage = suffer(test, fault, seconds)
+        except Impossible as error:
+            print(f"{kind}: not tried, {error}")
+            continue
+        print(outage, flush=True)
+        for wrong in outage.wrongs:
+            print(wrong)
+        wrongs += len(outage.wrongs)
+    return wrongs
+
+
 def summary(done: Sequence[Round], test: CrashTest, seconds: float) -> list[str]:
     """The figures of a run."""
     starts = [it.down for it in done if it.down is not None]
@@ -90,20 +115,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     seed = randrange(1 << 32) if asked.seed is None else asked.seed
     folder = Path(tempfile.mkdtemp(prefix="presentity-crashtest-"))
     begun = time.monotonic()
-    print(f"scripts/crashtest --rounds {asked.rounds} --database {asked.database} --seed {seed}", flush=True)
+    what = f"--rounds {asked.rounds}" if asked.outage is None else f"--outage {asked.outage:g}"
+    print(f"scripts/crashtest {what} --database {asked.database} --seed {seed}", flush=True)
+    done: list[Round] = []
     try:
         with database(asked.database) as url:
-            done, test = run(asked.rounds, url, seed, folder)
+            if asked.outage is not None:
+                wrongs = outages(asked.outage, url, seed, folder)
+            else:
+                done, test = run(asked.rounds, url, seed, folder)
+                wrongs = sum(len(it.wrongs) for it in done)
+                print(*summary(done, test, time.monotonic() - begun), sep="\n")
     except LookupError as error:
         print(f"scripts/crashtest: {error}", file=sys.stderr)
         return 2
     except ServerFailure as error:
         print(f"scripts/crashtest: {error}\nthe data folder is {folder}", file=sys.stderr)
         return 2
-    print(*summary(done, test, time.monotonic() - begun), sep="\n")
-    wrongs = sum(len(it.wrongs) for it in done)
     if wrongs:
-        print(f"FAILED: {wrongs} wrong after {len(done)} rounds; the data folder is {folder}")
+        print(f"FAILED: {wrongs} wrong; the data folder is {folder}")
         return 1
     shutil.rmtree(folder)
     print("PASSED: everything that was answered 2xx is there, and nothing that was refused")

@@ -99,6 +99,7 @@ def test_while_the_database_takes_no_writes(suffering_server: Suffering) -> None
             ending.notify(where=lambda it: "briefly" not in it.text)
             assert server.get("/healthz")[0] == 503
         server.wait_until(lambda: server.get("/healthz")[0] == 200, timeout=RECOVERY)
+        carol.answers["NOTIFY"] = 200
         modified = alice.publish(pidf(alice.uri, note="afterwards"), etag=published.need("SIP-ETag"))
         watching.notify(where=lambda it: "afterwards" in it.text)
         wait_for_soap(soap)
