@@ -8,11 +8,12 @@ with a Latin-1 display name can register.
 
 from __future__ import annotations
 
+import hashlib
 import marshal
 import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sqlalchemy import Table
 
@@ -54,6 +55,15 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         )
     }
 )
+
+
+def _layout() -> str:
+    shapes = [(kind.name, kind.key, kind.row) for kind in KINDS.values()]
+    return hashlib.sha256(repr(shapes).encode()).hexdigest()[:16]
+
+
+LAYOUT: Final = _layout()
+"""Another one where records have other kinds or values: client and writer have to agree on it."""
 
 _PLANE = 0x100000
 _UNSTORABLE = re.compile("[\udc80-\udcff\x00]")

@@ -11,6 +11,7 @@ from crash_lib.evidence import Evidence, Lost, Wrong
 from crash_lib.phone import Phone
 from crash_lib.possible import Possible
 from tests.support.server import Server
+from tests.support.sipclient import Subscription
 from tests.support.sipwire import SipMessage, pidf
 
 LIFETIME = 3600
@@ -54,6 +55,8 @@ class Binder:
         elif chance < 0.1 and before:
             self._change("*", 0, frozenset())
         elif chance < 0.2:
+            self.check()
+        elif chance < 0.3:
             # Too brief, so nothing of it may happen.
             self._number += 1
             contact = self._contact(self._number)
@@ -134,6 +137,8 @@ class Publisher:
         state, chance = self._state.certain, self._random.random()
         if len(self._state.states) > 1 or self._retired:
             self._evidence.pause(0.1)
+        elif chance < 0.05:
+            self._look()
         elif state is None:
             self._publish(None, self._note())
         elif chance < 0.15:
@@ -179,14 +184,19 @@ class Publisher:
         if answer is not None:
             self._state.now(None)
 
-    def check(self) -> None:
-        """The composed state has the note, and nothing else; the entity-tag can be used."""
-        notes = _NOTE.findall(self._fetched())
+    def _look(self) -> list[str]:
+        """The notes of the composed state, at most one, and one that can be."""
+        notes: list[str] = _NOTE.findall(self._fetched())
         states = self._state.states
         if len(notes) > 1 or (notes and notes[0] not in {it.note for it in states if it is not None}):
             raise Wrong(f"{self.name}: the state has {notes}, not one of {states}")
         if not notes and None not in states:
             raise Wrong(f"{self.name}: nothing is published, not one of {states}")
+        return notes
+
+    def check(self) -> None:
+        """The composed state has the note, and nothing else; the entity-tag can be used."""
+        notes, states = self._look(), self._state.states
         known = [it for it in states if it is not None and it.etag]
         if self._retired:
             return
@@ -211,7 +221,9 @@ class Publisher:
         self._state.now(Published("", note))
 
     def _fetched(self) -> str:
-        subscription = self._judge.subscribe(self.uri, expires=0, event="presence")
+        subscription = Subscription(self._judge, self.uri, "presence")
+        if self._judge.ask("fetch", lambda: subscription.send(0, expect=None), stores=False) is None:
+            raise Wrong(f"{self.name}: the state could not be fetched")
         return awaited(self._judge, self._shown, subscription.call_id)
 
     def renew(self) -> None:

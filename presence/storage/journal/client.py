@@ -40,6 +40,7 @@ from presence.storage.journal.frames import Answer, PlainRecord
 from presence.storage.journal.process import WriterProcess
 from presence.storage.journal.sent import Batch, Done, Owed, Pending, Refused, ignore
 from presence.storage.journal.statistics import JournalStatistics
+from presence.storage.kinds import LAYOUT
 from sip.ports import JournalError, Record
 
 log = logging.getLogger(__name__)
@@ -346,7 +347,7 @@ class JournalClient:
     def _launch(self) -> None:
         self._restart = None
         self._started_at = self._heard_at = self._clock()
-        settings = {"url": self._url, "lock_timeout": self._settings.lock_timeout}
+        settings = {"url": self._url, "lock_timeout": self._settings.lock_timeout, "layout": LAYOUT}
         try:
             self._process = WriterProcess(self._reactor, settings, self._answered, self._gone)
         except OSError as error:

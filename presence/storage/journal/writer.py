@@ -14,6 +14,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import chain
 from time import perf_counter, time
 from typing import Any
 
@@ -25,6 +26,7 @@ from presence.storage.engine import WRITE, is_sqlite, normalise
 from presence.storage.errors import DatabaseError, one_line
 from presence.storage.journal.batch import RecordError, Statements, checked
 from presence.storage.journal.frames import Answer, PlainWrite, Unpacker, pack
+from presence.storage.kinds import LAYOUT
 from presence.storage.seats import Held, Seat, seat_connection, take
 
 # PostgreSQL's classes of errors (SQLSTATE) that tell of the data or the statement, not of the server:
@@ -33,6 +35,7 @@ _RECORD_CLASSES = frozenset({"0A", "22", "23", "42", "54"})
 _RETRY_CLASSES = frozenset({"40", "57", "08"})
 # By name, so that no driver has to be imported: sqlite3's, and psycopg's without SQLSTATE.
 _DATABASE_ERRORS = frozenset({"OperationalError", "DatabaseError", "InternalError"})
+OTHER_LAYOUT = "the journal's writer is of another version of presentity than the server: restart the server"
 _CHUNK = 1 << 16
 """Bytes to ask the socket for; memory for many more comes from the system and goes back each time."""
 _SQLITE_CACHE = "PRAGMA cache_size = -16384"
@@ -213,6 +216,11 @@ def serve(connection: socket.socket) -> None:
     received = contents(connection)
     settings = next(received, None)
     if settings is None:
+        return
+    if settings["layout"] != LAYOUT:
+        # Another presentity was installed while the server runs, and then its writer had to be started again.
+        for number in chain((0,), (number for number, _ in received)):
+            _answer(connection, (number, OTHER_LAYOUT, None, 0.0))
         return
     writer: Writer | None = None
     try:

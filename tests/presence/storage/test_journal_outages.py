@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import socket
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -15,6 +16,8 @@ from twisted.internet.defer import Deferred
 
 from presence.storage.database import Database
 from presence.storage.journal.client import JournalClient
+from presence.storage.journal.frames import pack
+from presence.storage.journal.writer import OTHER_LAYOUT, contents, serve
 from presence.storage.migrate import upgrade
 from sip.ports import JournalError, Record
 from tests.presence.storage.writing import (
@@ -306,3 +309,17 @@ async def test_a_stop_stores_what_was_owed_if_the_database_is_back(
     await impatient.stop().addTimeout(TEN_SECONDS, reactor)
     await stopped
     assert list(stored(opened(sqlite_url))) == ["p000002"]
+
+
+def test_a_writer_of_another_version_stores_nothing_and_says_why(sqlite_url: str) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.settimeout(TEN_SECONDS)
+        ours.sendall(pack({"url": sqlite_url, "lock_timeout": 1.0, "layout": "another"}))
+        ours.sendall(pack((1, [[tuple(publication(1))]])))
+        ours.shutdown(socket.SHUT_WR)
+        serve(theirs)
+        theirs.close()
+        answers = list(contents(ours))
+    assert [(number, failure) for number, failure, _, _ in answers] == [(0, OTHER_LAYOUT), (1, OTHER_LAYOUT)]
+    assert not Path(sqlite_url.removeprefix("sqlite:///")).exists()
