@@ -267,6 +267,7 @@ class SipCore:
             now=self._timers.now,
             to_tag=self._token(),
         )
+        transaction.once = not sr.trusted
         try:
             if request.method == "CANCEL":
                 self._cancel(sr)
@@ -375,6 +376,7 @@ class SipCore:
         request = sr.request
         self._check_forwardable(request)
         if marked and request.to.tag is not None:
+            sr.transaction.once = False
             self.onward.onward(sr, record_route=False)
             return
         sender = request.from_.uri
@@ -465,6 +467,7 @@ class SipCore:
         )
         if self._gate is not None:
             self._gate.proved(sr.flow, proved.aor)
+        sr.transaction.once = False
         if proxy:
             _take_credentials(request, realm)
         sender = request.from_

@@ -182,6 +182,7 @@ class Domain:
                 least_interval=given.settings.min_notify_interval,
             ),
             lists=self.lists,
+            trusts=self._stack.trusted.contains,
         )
 
     # -- what the parts say to each other ---------------------------------------------------------

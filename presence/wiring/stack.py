@@ -32,11 +32,13 @@ class Stack:
     location: Location
     registrar: Registrar
     proxy: Proxy
+    trusted: TrustedPeers
 
 
 def build_stack(given: Given) -> Stack:
     """The stack; its core serves nothing before `routes` say what."""
     location = Location()
+    trusted = TrustedPeers(str(network_) for network_ in given.settings.trust)
     sip_core = SipCore(
         CoreSettings(
             domains=given.settings.domain,
@@ -44,7 +46,7 @@ def build_stack(given: Given) -> Stack:
             max_header_values=given.settings.max_header_values,
         ),
         directory=given.directory,
-        trusted=TrustedPeers(str(network_) for network_ in given.settings.trust),
+        trusted=trusted,
         doorkeeper=Authenticator(
             given.directory,
             given.secret,
@@ -109,7 +111,7 @@ def build_stack(given: Given) -> Stack:
         ),
         flow_for=lambda uri: flow_for(location, uri),
     )
-    return Stack(sip_core, door, layer, request_sender, location, registrar, proxy)
+    return Stack(sip_core, door, layer, request_sender, location, registrar, proxy, trusted)
 
 
 def _gate(given: Given) -> Gate | None:

@@ -63,6 +63,7 @@ class ServerTransaction:
         "merge_identity",
         "method",
         "on_cancel",
+        "once",
         "state",
     )
 
@@ -84,6 +85,8 @@ class ServerTransaction:
         self.key = key
         self.on_cancel: Callable[[Request], None] | None = None
         """Set by who wants to know that the caller gave up (RFC 3261 §9.2)."""
+        self.once = False
+        """True while nobody has proved that he sent the request: a refusal is not repeated by itself then."""
         self.final_status = 0
         """Status of our final answer, 0 while there is none."""
         self.last: bytes = b""
@@ -208,7 +211,10 @@ class ServerTransaction:
         self._stop_timers()
         timers = self._layer.timers
         self._deadline = timers.now + self._layer.times.timeout
-        wait = self._layer.times.timeout if self._answers.reliable else self._interval
+        # An INVITE of whoever proved nothing is answered once (RFC 3261 §26.3.2.4): repeated ten times, the
+        # answers would go to whom he has named as its source.
+        silent = self._answers.reliable or self.once
+        wait = self._layer.times.timeout if silent else self._interval
         self._timer = timers.after(wait, self._tick)
 
     def _tick(self) -> None:

@@ -145,6 +145,7 @@ class House:
             self.token,
             self.wall,
             notifier,
+            trusts=TrustedPeers([TRUSTED]).contains,
         )
         proxy = Proxy(
             self.sender,

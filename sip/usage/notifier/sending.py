@@ -14,6 +14,7 @@ from sip.errors import BadRequest
 from sip.routing import next_hop
 from sip.sender import DirectSending, Sending
 from sip.transport.flow import Flow
+from sip.uri import Uri
 from sip.usage.notifier.notify import notify_request, set_contact, written_notify
 from sip.usage.notifier.told import Notification
 
@@ -35,10 +36,38 @@ def send_notify(
         if sending is not None:
             return sending
     dialog = subscription.dialog
-    hop = next_hop(dialog.remote_target, dialog.routes, flow)
+    hop = _way(subscription, flow)
     request = notify_request(subscription, told, etag, known=known, ending=ending)
     finish = partial(set_contact, secure=dialog.secure)
     return subscription.usage.sender.send(request, hop, subscription, finish=finish)
+
+
+def _way(subscription: Subscription, flow: Flow | None) -> Flow | Uri:
+    """Where the next NOTIFY goes: to the watcher's Contact or route, if that is at the address he came from.
+
+    By his SUBSCRIBE he has shown that he is there, and nothing of any other: what is told of a presentity
+    would go on to whomever he names, and be sent again until somebody answers.  Another one may only be
+    named by a trusted peer (RFC 3261 §26.1.5, RFC 6665 §6.3).
+
+    Raises:
+        BadRequest: a URI cannot be read.
+    """
+    dialog = subscription.dialog
+    hop = next_hop(dialog.remote_target, dialog.routes, flow)
+    if not isinstance(hop, Uri):
+        return hop
+    source = host_of(subscription.flow_key)
+    if subscription.usage.trusts(source) or (hop.host.lower() == source and "maddr" not in hop.params):
+        return hop
+    if flow is not None and flow.alive:
+        return flow
+    transport = hop.params.get("transport")
+    return Uri(hop.scheme, host=source, port=hop.port, params={"transport": transport} if transport else None)
+
+
+def host_of(flow_key: str) -> str:
+    """The peer's address in a `Flow.key`."""
+    return flow_key.partition("|")[2].partition("|")[0].rpartition(":")[0].strip("[]")
 
 
 def _send_written(
@@ -67,7 +96,7 @@ def _goes_by(subscription: Subscription, flow: Flow) -> bool:
     dialog = subscription.dialog
     if subscription.way is not flow or subscription.way_target != dialog.remote_target:
         try:
-            if next_hop(dialog.remote_target, dialog.routes, flow) is not flow or not dialog.is_usual:
+            if _way(subscription, flow) is not flow or not dialog.is_usual:
                 return False
         except BadRequest:
             return False

@@ -24,6 +24,7 @@ from sip.usage.notifier.index import DialogId, Subscriptions
 from sip.usage.notifier.package import EventPackage, ListServer, Reason, SubscriptionEvent
 from sip.usage.notifier.restore import Rows, restored
 from sip.usage.notifier.rows import record, removal
+from sip.usage.notifier.sending import host_of
 from sip.usage.notifier.settings import NotifierSettings
 from sip.usage.notifier.subscribe import SubscribeRequests
 from sip.usage.notifier.subscription import Subscription
@@ -46,6 +47,7 @@ class NotifierUsage:
         wall: Callable[[], float],
         settings: NotifierSettings | None = None,
         lists: ListServer | None = None,
+        trusts: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self.packages: Mapping[str, EventPackage] = {package.name: package for package in packages}
         self.journal = journal
@@ -53,6 +55,8 @@ class NotifierUsage:
         self.timers = timers
         self.stats = stats
         self.wall = wall
+        self.trusts = trusts
+        """Whether the peer at an address may name another one that NOTIFYs go to."""
         self.queue = KeyedQueue()
         self.fan_out = FanOut(timers, self._tell_news)
         # One object for all timers.
@@ -111,7 +115,7 @@ class NotifierUsage:
             before = subscription.flow
             if before is not None and before.alive:
                 continue
-            host = subscription.flow_key.partition("|")[2].partition("|")[0].rpartition(":")[0].strip("[]")
+            host = host_of(subscription.flow_key)
             if host == flow.remote[0] and subscription.user_agent == user_agent:
                 subscription.flow, subscription.guessed = flow, True
                 if subscription.undelivered or before is None:
