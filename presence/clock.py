@@ -1,4 +1,4 @@
-"""The clock of the timer wheel: monotonic seconds, so that no change of the system's time moves an expiry."""
+"""Clocks that go on evenly, so that no change of the system's time moves an expiry."""
 
 from __future__ import annotations
 
@@ -9,6 +9,18 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 
 from sip.timers import TimerWheel
+
+
+def steady(
+    wall: Callable[[], float] = time.time, monotonic: Callable[[], float] = time.monotonic
+) -> Callable[[], float]:
+    """A clock of epoch seconds that goes on evenly from now, whatever is done to the system's time.
+
+    For what is stored in epoch seconds and compared with them by one process: how long something was idle.
+    """
+    ahead = wall() - monotonic()
+    return lambda: monotonic() + ahead
+
 
 TICK = 0.02
 """Seconds between two looks at the wheel."""

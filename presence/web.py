@@ -17,6 +17,7 @@ from twisted.protocols.policies import ThrottlingFactory
 from twisted.python.failure import Failure
 from twisted.web.resource import IResource, Resource
 
+from presence.clock import steady
 from presence.documents.xml import XmlLimits
 from presence.http import Health, Healthz, JsonResource, LimitedSite, RequestLimits
 from presence.lists.naming import ListNames
@@ -182,7 +183,7 @@ def add_soap(root: Resource, service: IResource) -> None:
 def make_services(settings: Settings, database: Database, withdraw: Callable[[str, str], None]) -> Services:
     """What the operations of SOAP call, on a database."""
     return Services(
-        sessions=SessionService(SqlSessionRepository(database), time.time, settings.sessions),
+        sessions=SessionService(SqlSessionRepository(database), steady(), settings.sessions),
         configuration=ConfigurationService(SqlConfigurationRepository(database)),
         profiles=ProfileService(SqlProfileRepository(database)),
         dialing=DialingService(SqlDialingRepository(database)),

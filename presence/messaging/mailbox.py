@@ -49,10 +49,14 @@ class Mailbox:
 class Mailboxes:
     """All mailboxes, by the AOR of the recipient."""
 
-    __slots__ = ("_expiries", "_journal", "_last_id", "_mailboxes", "_timers", "_wall")
+    __slots__ = ("_expiries", "_journal", "_last_id", "_longest", "_mailboxes", "_timers", "_wall")
 
-    def __init__(self, journal: Journal, timers: TimerWheel, wall: Callable[[], float]) -> None:
+    def __init__(
+        self, journal: Journal, timers: TimerWheel, wall: Callable[[], float], longest: float
+    ) -> None:
+        """`longest`: seconds that a message waits at most."""
         self._journal = journal
+        self._longest = longest
         self._timers = timers
         self._wall = wall
         self._mailboxes: dict[str, Mailbox] = {}
@@ -133,7 +137,8 @@ class Mailboxes:
             mailbox = self._mailboxes[message.recipient] = Mailbox()
         mailbox.messages[message.id] = message
         left = max(0.0, message.expires_at - (self._wall() if wall is None else wall))
-        due = (self._timers.now if now is None else now) + left
+        # If it seems to have longer, the system's time was set back.
+        due = (self._timers.now if now is None else now) + min(left, self._longest)
         self._expiries[message.id] = self._timers.at(due, self.remove, message, "expired")
 
 

@@ -83,7 +83,7 @@ class MessageService:
         self._bindings = bindings
         self._relay = relay
         self._directory = directory
-        self._mailboxes = Mailboxes(journal, timers, wall)
+        self._mailboxes = Mailboxes(journal, timers, wall, settings.expires)
         self._timers = timers
         self._settings = settings
         self._wall = wall

@@ -124,7 +124,8 @@ class WaitingList:
         held = self._all.setdefault((entry.package, entry.aor), {})
         if entry.watcher in held:
             held[entry.watcher][1].cancel()
-        delay = max(0.0, entry.expires - self._wall())
+        # Nobody waits for longer: if it seems so, the system's time was set back.
+        delay = min(max(0.0, entry.expires - self._wall()), self._lifetime)
         held[entry.watcher] = entry, self._timers.after(delay, self.end, *entry.key, "giveup")
 
     def _make_room(self, package: str, aor: str) -> None:

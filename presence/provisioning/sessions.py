@@ -124,7 +124,7 @@ class SessionService:
     def __init__(
         self, repository: SessionRepository, clock: Callable[[], float], settings: SessionSettings
     ) -> None:
-        """`clock` tells epoch seconds."""
+        """`clock` tells epoch seconds, and while the service is there it does not jump."""
         self._repository = repository
         self._clock = clock
         self._settings = settings
@@ -177,7 +177,8 @@ class SessionService:
         idle = self._clock() - session.used_at
         if idle >= self._settings.idle:
             return None
-        if idle >= self._settings.idle * _WRITTEN:
+        # Used in the future: the system's time was set back since, and must not prolong it further.
+        if idle < 0 or idle >= self._settings.idle * _WRITTEN:
             self._repository.touch(key_hash, session.used_at + idle)
         return session.owner
 

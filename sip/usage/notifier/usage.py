@@ -288,6 +288,8 @@ class NotifierUsage:
         count = 0
         least = self._settings.least_interval
         for subscription, known in restored(self, rows, self._directory, self._lists, flow, now, wall, least):
+            # Nothing was given for longer: if it seems so, the system's time was set back.
+            subscription.expires_at = min(subscription.expires_at, now + self._settings.max_expires)
             self.add(subscription)
             if subscription.view is None:
                 self.timers.after(0.0, self.terminate, subscription, "deactivated")

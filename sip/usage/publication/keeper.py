@@ -241,12 +241,13 @@ class PublicationKeeper:
 
     # -- restart ----------------------------------------------------------------------------------
 
-    def restore(self, rows: Iterable[Row], now: float, wall: float) -> None:
+    def restore(self, rows: Iterable[Row], now: float, wall: float, longest: float) -> None:
         """Take back what the journal stored: `rows` of kind "publication".
 
         A publication that fell due meanwhile is restored as well and expires at the next turn of the timers,
         so that watchers hear of it.  A body that no longer parses is logged and its row dropped; rows of
         packages that are not served now are left alone.  What may wait (`Unhurried`) is not parsed yet.
+        None lasts more than `longest` (seconds): if one seems to, the system's time was set back.
         """
         unhurried = {
             name: package for name, package in self._packages.items() if isinstance(package, Unhurried)
@@ -264,6 +265,8 @@ class PublicationKeeper:
             if self._directory.resolve(publication.aor) is None:
                 self._journal.write([Record(KIND, key, None)], _ignore)
                 continue
+            if publication.expires_at > now + longest:
+                publication.become(publication.state._replace(expires_at=now + longest))
             self.add(publication)
 
 

@@ -280,7 +280,7 @@ class PublicationUsage:
 
     def restore(self, rows: Iterable[Row], now: float, wall: float) -> None:
         """Take back what the journal stored: `rows` of kind "publication" (see the keeper)."""
-        self._keeper.restore(rows, now, wall)
+        self._keeper.restore(rows, now, wall, self._settings.max_expires)
 
 
 def _agent(request: Request) -> str:

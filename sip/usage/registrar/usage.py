@@ -265,6 +265,8 @@ class Registrar:
             try:
                 binding = from_row(key, row, now, wall)
                 binding.flow = flow(binding.flow_key)
+                # Nothing was given for longer: if it seems so, the system's time was set back.
+                binding.expires_at = min(binding.expires_at, now + self._settings.max_expires)
             except BadRequest as error:
                 log.warning("registrar.row_dropped", extra={"key": str(key), "error": error.reason})
                 continue

@@ -343,3 +343,15 @@ def test_sessions_are_listed_and_ended(sessions: SessionService, clock: Clock) -
     assert (sessions.end("alice@example.com"), sessions.end("bob@example.com")) == (False, False)
     with pytest.raises(ProvisioningError, match="is not a valid address"):
         sessions.end("bob")
+
+
+def test_a_session_that_was_used_before_the_time_was_set_back_lasts_from_its_next_use(
+    sessions: SessionService, clock: Clock
+) -> None:
+    key = key_of(sessions)
+    clock.now -= 86400
+    assert sessions.owner(key) == ALICE
+    clock.now += 999
+    assert sessions.owner(key) == ALICE
+    clock.now += 1000
+    assert sessions.owner(key) is None
