@@ -9,7 +9,7 @@
 root=$(cd -P -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/.." && pwd)
 venv=$(readlink -m -- "${PRESENTITY_VENV:-$root/.venv}")
 compiled=$root/build/compiled
-test_extras=tls,postgres,softphone,test
+test_extras=tls,postgres,softphone,sbom,test
 
 say() { printf '%s\n' "$*" >&2; }
 
