@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
+from twisted.internet.protocol import connectionDone
+from twisted.protocols.policies import ProtocolWrapper, ThrottlingFactory
+from twisted.python.failure import Failure
 from twisted.web import http
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request, Site
 
 from presence.observe.metrics import CONTENT_TYPE, Metrics
 from presence.provisioning.errors import ProvisioningError
+from sip.buckets import network_of
 from sip.identity import TrustedPeers
 
 log = logging.getLogger(__name__)
@@ -155,6 +160,57 @@ class RequestLimits:
     seconds: float = 15.0
 
 
+LimitReached = Callable[[str, str], None]
+"""Hears which setting was reached, and by which address."""
+
+
+def _nobody_listens(limit: str, address: str) -> None:
+    return
+
+
+class LimitedChannel(http.HTTPChannel):
+    """A connection on which a request has to begin in time once its first byte is there.
+
+    The timeout of Twisted's own begins anew with each byte.
+    """
+
+    site: Any
+    _beginning: IDelayedCall | None = None
+    _whole = False
+
+    def dataReceived(self, data: bytes) -> None:
+        """Some bytes."""
+        self._whole = False
+        super().dataReceived(data)  # type: ignore[no-untyped-call]
+        if self.requests or self._whole:
+            # It has a time of its own; and between requests there is the timeout of Twisted.
+            self._begun()
+        elif self._beginning is None:
+            self._beginning = self.callLater(  # type: ignore[no-untyped-call]
+                self.site.limits.seconds, self._late
+            )
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The client has gone."""
+        self._begun()
+        super().connectionLost(reason)  # type: ignore[no-untyped-call]
+
+    def request_is_whole(self) -> None:
+        """All of a request came with the bytes at hand."""
+        self._whole = True
+
+    def _begun(self) -> None:
+        if self._beginning is not None and self._beginning.active():
+            self._beginning.cancel()
+        self._beginning = None
+
+    def _late(self) -> None:
+        self._beginning = None
+        peer: Any = self.getPeer()  # type: ignore[no-untyped-call]
+        self.site.limit_reached("http_request_timeout", getattr(peer, "host", ""))
+        self.forceAbortClient()  # type: ignore[no-untyped-call]
+
+
 class LimitedRequest(Request):
     """A request within limits, whose answer does not name the software."""
 
@@ -185,6 +241,8 @@ class LimitedRequest(Request):
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
         """All of it is there."""
         self._in_time()
+        channel: Any = self.channel
+        channel.request_is_whole()
         super().requestReceived(command, path, version)  # type: ignore[no-untyped-call]
 
     def connectionLost(self, reason: Any) -> None:
@@ -196,6 +254,8 @@ class LimitedRequest(Request):
         """Refuse too much, unless the resource has words of its own for it."""
         # Twisted has written its name into the headers by now.
         self.responseHeaders.removeHeader(b"server")
+        if self.too_large:
+            self._reached("http_max_body")
         if self.too_large and not getattr(resrc, "answers_too_large", False):
             resrc = _TooLarge()
         super().render(resrc)  # type: ignore[no-untyped-call]
@@ -205,8 +265,14 @@ class LimitedRequest(Request):
             self._deadline.cancel()
 
     def _late(self) -> None:
+        self._reached("http_request_timeout")
         # Nobody reads an answer before he has sent his question.
         self.channel.forceAbortClient()
+
+    def _reached(self, limit: str) -> None:
+        channel: Any = self.channel
+        client: Any = self.getClientAddress()  # type: ignore[no-untyped-call]
+        channel.site.limit_reached(limit, getattr(client, "host", ""))
 
 
 class _TooLarge(Resource):
@@ -220,12 +286,72 @@ class _TooLarge(Resource):
 class LimitedSite(Site):
     """A site whose requests keep within `limits`."""
 
-    def __init__(self, root: IResource, limits: RequestLimits, reactor: IReactorTime | None = None) -> None:
+    protocol: Any = LimitedChannel
+    """HTTP/1.1 alone: nothing offers HTTP/2 in the handshake of TLS."""
+
+    def __init__(
+        self,
+        root: IResource,
+        limits: RequestLimits,
+        reactor: IReactorTime | None = None,
+        limit_reached: LimitReached = _nobody_listens,
+    ) -> None:
         super().__init__(  # type: ignore[no-untyped-call]
             root, requestFactory=LimitedRequest, timeout=60, reactor=reactor
         )
         self.limits = limits
+        self.limit_reached = limit_reached
         self.displayTracebacks = False
+
+
+class LimitedConnections(ThrottlingFactory):
+    """Hangs up on whoever opens one connection too many to what is behind it.
+
+    Args:
+        behind: makes the protocols.
+        most: connections at a time.
+        most_of_one: those of one address, 0 for no limit.
+        exempt: whether an address is one that the latter is not for.
+        limit_reached: hears which setting was reached, and by which address.
+    """
+
+    def __init__(
+        self,
+        behind: Any,
+        most: int,
+        most_of_one: int,
+        exempt: Callable[[str], bool],
+        limit_reached: LimitReached = _nobody_listens,
+    ) -> None:
+        super().__init__(behind, maxConnectionCount=most)  # type: ignore[no-untyped-call]
+        self._most_of_one = most_of_one
+        self._exempt = exempt
+        self._limit_reached = limit_reached
+        self._by_network: Counter[str] = Counter()
+
+    def buildProtocol(self, addr: IAddress | None) -> ProtocolWrapper | None:  # type: ignore[override]
+        """The protocol for a peer, None to hang up on it."""
+        host: str = getattr(addr, "host", "")
+        network = network_of(host)
+        limit = ""
+        if self.connectionCount >= self.maxConnectionCount:
+            limit = "http_max_connections"
+        elif self._most_of_one and self._by_network[network] >= self._most_of_one and not self._exempt(host):
+            limit = "http_max_connections_address"
+        if limit:
+            self._limit_reached(limit, host)
+            return None
+        protocol: ProtocolWrapper | None = super().buildProtocol(addr)  # type: ignore[no-untyped-call]
+        self._by_network[network] += 1
+        return protocol
+
+    def unregisterProtocol(self, p: ProtocolWrapper) -> None:
+        """A connection has gone."""
+        super().unregisterProtocol(p)  # type: ignore[no-untyped-call]
+        network = network_of(getattr(p.getPeer(), "host", ""))
+        self._by_network[network] -= 1
+        if not self._by_network[network]:
+            del self._by_network[network]
 
 
 def answer(request: Request, status: int, body: Mapping[str, Any]) -> bytes:
@@ -244,6 +370,7 @@ def make_site(
     explain: Callable[[str, str], Mapping[str, Any]] | None = None,
     limits: RequestLimits | None = None,
     operators: Iterable[str] = (),
+    limit_reached: LimitReached = _nobody_listens,
 ) -> LimitedSite:
     """The HTTP side of a server; `site.resource` is the root that takes more children.
 
@@ -256,6 +383,7 @@ def make_site(
             ProvisioningError or LookupError.
         limits: what a request may be.
         operators: networks that get more than `/healthz`, beside this computer itself.
+        limit_reached: hears which setting was reached, and by which address.
     """
     known = TrustedPeers((*LOOPBACK, *operators))
     root = JsonResource()
@@ -264,4 +392,4 @@ def make_site(
     root.putChild(b"metrics", MetricsPage(known, metrics))
     if explain is not None:
         root.putChild(b"explain", ExplainPage(known, explain))
-    return LimitedSite(root, limits or RequestLimits(), reactor)
+    return LimitedSite(root, limits or RequestLimits(), reactor, limit_reached)

@@ -216,7 +216,16 @@ class Server:
             return parts.house.explain(watcher, presentity).as_dict()
 
         operators = [str(network) for network in self._settings.operators]
-        site = make_site(self._health, status, metrics, self._reactor, explain, parts.web.limits, operators)
+        site = make_site(
+            self._health,
+            status,
+            metrics,
+            self._reactor,
+            explain,
+            parts.web.limits,
+            operators,
+            parts.limit_reached,
+        )
         parts.http_port, line = await parts.web.listen(site)
         return line
 
@@ -316,7 +325,7 @@ class _Parts:
             self._broken,
             trace=sip_trace if settings.log_sip else None,
             exempt=TrustedPeers(map(str, settings.trust)).contains,
-            limit_reached=self._limit_reached,
+            limit_reached=self.limit_reached,
         )
         self.house = build(
             settings,
@@ -331,7 +340,14 @@ class _Parts:
         self._driver = WheelDriver(reactor, self.house.timers)
         house = self.house
         self.hub.ingress.gate = house.door
-        self.web = Web(settings, reactor, database, self.hub.settings, house.publications.withdraw_tuple)
+        self.web = Web(
+            settings,
+            reactor,
+            database,
+            self.hub.settings,
+            house.publications.withdraw_tuple,
+            self.limit_reached,
+        )
         self.live = Live(
             users=lambda: len(house.directory),
             transactions=lambda: len(house.layer),
@@ -377,7 +393,8 @@ class _Parts:
             self.lag.stop()
         self._driver.stop()
 
-    def _limit_reached(self, limit: str, host: str) -> None:
+    def limit_reached(self, limit: str, host: str) -> None:
+        """Somebody reached a limit of the transports or of HTTP."""
         self.house.stats.limit_reached(limit, time.monotonic(), host)
 
     def _received(self, data: bytes, flow: Flow) -> None:

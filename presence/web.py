@@ -13,13 +13,12 @@ from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.internet.threads import deferToThread
-from twisted.protocols.policies import ThrottlingFactory
 from twisted.python.failure import Failure
 from twisted.web.resource import IResource, Resource
 
 from presence.clock import steady
 from presence.documents.xml import XmlLimits
-from presence.http import Health, Healthz, JsonResource, LimitedSite, RequestLimits
+from presence.http import Health, Healthz, JsonResource, LimitedConnections, LimitedSite, RequestLimits
 from presence.lists.naming import ListNames
 from presence.policy.decide import DefaultHandling
 from presence.provisioning.configuration import ConfigurationService
@@ -43,10 +42,11 @@ from presence.storage.profiles import SqlProfileRepository
 from presence.storage.sessions import SqlSessionRepository
 from presence.storage.standing import SqlStandingRepository
 from presence.storage.user_settings import SqlUserSettingsRepository
+from sip.identity import TrustedPeers
 from sip.transport.settings import TransportSettings
 from sip.transport.spec import ListenError
 from soapapi.application import SoapApplication
-from soapapi.resource import HttpSettings, SoapResource
+from soapapi.resource import HttpSettings, SoapResource, is_loopback
 from soapapi.services import Services
 
 WITHDRAWAL: Final = 5.0
@@ -66,8 +66,13 @@ class Web:
         database: Database,
         tls: TransportSettings,
         withdraw: Callable[[str, str, Callable[[], None]], None],
+        limit_reached: Callable[[str, str], None] = lambda limit, address: None,
     ) -> None:
-        """`withdraw`: withdraws a tuple (AOR, id), and calls the last argument when that is stored."""
+        """Make it; nothing is opened.
+
+        `withdraw` withdraws a tuple (AOR, id), and calls the last argument when that is stored;
+        `limit_reached` hears, in the event loop, which setting was reached, and by which address.
+        """
 
         def stored(aor: str, tuple_id: str) -> defer.Deferred[None]:
             done: defer.Deferred[None] = defer.Deferred()
@@ -78,14 +83,22 @@ class Web:
         self._reactor = reactor
         self._tls = tls
         self._ports: list[IListeningPort] = []
+        self._trusted = TrustedPeers(map(str, settings.trust))
+        self._limit_reached = limit_reached
         # Clients wait for an answer: they are told sooner than the command line that somebody else writes.
         self._database = Database(database.url, lock_timeout=settings.soap_lock_timeout)
         self.soap = SoapResource(
             reactor,
             SoapApplication(
-                make_services(settings, self._database, partial(in_reactor, reactor, stored)),
+                make_services(
+                    settings,
+                    self._database,
+                    partial(in_reactor, reactor, stored),
+                    partial(reactor.callFromThread, limit_reached),
+                ),
                 database_errors=(DatabaseError,),
                 printed_namespaces=settings.soap_namespaces == "printed",
+                depth=settings.soap_max_depth,
             ).read,
             HttpSettings(
                 threads=settings.soap_threads,
@@ -94,6 +107,7 @@ class Web:
                 plain_http=settings.soap_plain_http,
                 address=settings.soap_address,
             ),
+            limit_reached,
         )
         self.soap.start()
 
@@ -129,7 +143,7 @@ class Web:
             from sip.transport.tls import server_tls
         except ImportError as error:
             raise ListenError(f"cannot listen on https {where}: {error.name} is not installed") from None
-        site = LimitedSite(secure_root(health, self.soap), self.limits, self._reactor)
+        site = LimitedSite(secure_root(health, self.soap), self.limits, self._reactor, self._limit_reached)
         tls = server_tls(self._tls, f"https {where}")
         factory = TLSMemoryBIOFactory(tls, False, site, self._reactor)
         _, line = await self._open("https", where, factory)
@@ -144,6 +158,10 @@ class Web:
         await deferToThread(self.soap.stop)
         self._database.close()
 
+    def _exempt(self, host: str) -> bool:
+        # A proxy on this computer brings many.
+        return is_loopback(host) or self._trusted.contains(host)
+
     async def _open(self, kind: str, where: HostPort, factory: Any) -> tuple[int, str]:
         # With the usual 50, some of many who come at once are cut off and not told to come again.
         most = self._settings.http_max_connections
@@ -152,7 +170,9 @@ class Web:
             self._reactor, where.port, backlog=most, interface=where.host
         )
         # Outermost: what comes after it cannot say no.
-        served: IProtocolFactory = ThrottlingFactory(factory, maxConnectionCount=most)
+        served: IProtocolFactory = LimitedConnections(
+            factory, most, self._settings.http_max_connections_address, self._exempt, self._limit_reached
+        )
         try:
             port: Any = await endpoint.listen(served)  # type: ignore[no-untyped-call]
         except CannotListenError as error:
@@ -180,10 +200,15 @@ def add_soap(root: Resource, service: IResource) -> None:
     root.putChild(b"EPASSoap", branch)
 
 
-def make_services(settings: Settings, database: Database, withdraw: Callable[[str, str], None]) -> Services:
+def make_services(
+    settings: Settings,
+    database: Database,
+    withdraw: Callable[[str, str], None],
+    limit_reached: Callable[[str, str], None] = lambda limit, address: None,
+) -> Services:
     """What the operations of SOAP call, on a database."""
     return Services(
-        sessions=SessionService(SqlSessionRepository(database), steady(), settings.sessions),
+        sessions=SessionService(SqlSessionRepository(database), steady(), settings.sessions, limit_reached),
         configuration=ConfigurationService(SqlConfigurationRepository(database)),
         profiles=ProfileService(SqlProfileRepository(database)),
         dialing=DialingService(SqlDialingRepository(database)),

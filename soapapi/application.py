@@ -13,7 +13,7 @@ from spyne import Application, MethodContext
 from spyne.server import ServerBase
 
 from presence.provisioning.errors import ProvisioningError
-from soapapi.envelope import BadEnvelope, Envelope, read_envelope
+from soapapi.envelope import DEPTH, BadEnvelope, Envelope, read_envelope
 from soapapi.faults import DATABASE, INTERNAL, SoapFault, fault_status, invalid, render_fault
 from soapapi.names import EPAS, SOAP11, SOAP12
 from soapapi.operation import Call, Operation
@@ -69,6 +69,7 @@ class SoapApplication:
         *,
         database_errors: tuple[type[Exception], ...] = (),
         printed_namespaces: bool = False,
+        depth: int = DEPTH,
         operations: Sequence[Any] = SERVICES,
     ) -> None:
         """Make one.
@@ -77,9 +78,11 @@ class SoapApplication:
             services: what the operations call.
             database_errors: what they raise if the database cannot be had.
             printed_namespaces: send what the guide prints in no namespace so (Q38).
+            depth: elements that may be within each other in a request.
             operations: the classes with the operations.
         """
         self._services = services
+        self._depth = depth
         self._database_errors = database_errors
         self._servers = {
             SOAP11: _Server(
@@ -109,7 +112,7 @@ class SoapApplication:
         """
         media, charset = _content_type(content_type)
         try:
-            envelope = read_envelope(data, charset, _VERSIONS.get(media, SOAP12))
+            envelope = read_envelope(data, charset, _VERSIONS.get(media, SOAP12), self._depth)
         except BadEnvelope as bad:
             return Asked(False, partial(_refused, bad.fault, bad.version, address))
         known = self._servers[envelope.version].known(envelope.name)

@@ -10,8 +10,12 @@ from typing import Any, Final, NamedTuple
 
 from lxml import etree
 
+from presence.documents.xml import deeper_than
 from soapapi.faults import SoapFault, invalid
 from soapapi.names import EPAS, SOAP11, SOAP12
+
+DEPTH: Final = 64
+"""Elements within each other, if nothing else is said."""
 
 _NEXT: Final = {
     SOAP11: ("http://schemas.xmlsoap.org/soap/actor/next",),
@@ -47,13 +51,14 @@ class BadEnvelope(Exception):
         self.version = version
 
 
-def read_envelope(data: bytes, charset: str | None, version: str) -> Envelope:
+def read_envelope(data: bytes, charset: str | None, version: str, depth: int = DEPTH) -> Envelope:
     """Read a request.
 
     Args:
         data: the body of the HTTP request.
         charset: as the Content-Type tells it; it goes before the XML declaration (RFC 7303 §3).
         version: the SOAP version to tell faults in as long as the envelope does not say which it is.
+        depth: elements that may be within each other, the envelope included.
 
     Raises:
         BadEnvelope: it is not in order.
@@ -61,6 +66,8 @@ def read_envelope(data: bytes, charset: str | None, version: str) -> Envelope:
     try:
         root = _parse(data, charset)
         version = _version(root, version)
+        if deeper_than(depth)(root):
+            raise invalid("TooDeep")
         return _read(root, version)
     except SoapFault as fault:
         raise BadEnvelope(fault, version) from None

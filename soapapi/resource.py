@@ -62,11 +62,18 @@ class SoapResource(Resource):
     answers_too_large = True
     """It has an answer of its own to a body over the limit (`presence.http.LimitedRequest`)."""
 
-    def __init__(self, reactor: Any, reading: Reading, settings: HttpSettings) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        reading: Reading,
+        settings: HttpSettings,
+        limit_reached: Callable[[str, str], None] = lambda limit, address: None,
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._reactor = reactor
         self._reading = reading
         self._settings = settings
+        self._limit_reached = limit_reached
         self._pool = ThreadPool(minthreads=0, maxthreads=settings.threads, name="soap")
         self._writers: Any = DeferredSemaphore(max(1, settings.threads - 1))
         self._room = settings.threads + settings.queue
@@ -89,7 +96,7 @@ class SoapResource(Resource):
         """The answer now or later."""
         client = request.getClientAddress()
         address = str(getattr(client, "host", ""))
-        if not (self._settings.plain_http or request.isSecure() or _is_loopback(address)):
+        if not (self._settings.plain_http or request.isSecure() or is_loopback(address)):
             return _plain(request, http.FORBIDDEN, PLAIN_HTTP)
         if request.method == b"POST":
             return self._called(request, address)
@@ -108,7 +115,8 @@ class SoapResource(Resource):
             _reply(request, fault_answer(invalid("TooLarge"), version_of(content_type)))
             return NOT_DONE_YET
         if self._under_way >= self._room:
-            _reply_busy(request, version_of(content_type), address)
+            self._limit_reached("soap_queue", address)
+            _reply_busy(request, version_of(content_type))
             return NOT_DONE_YET
         data = cast("Any", request.content).read()
         self._under_way += 1
@@ -123,7 +131,8 @@ class SoapResource(Resource):
         def late() -> None:
             if turn.take():
                 over.append(BUSY)
-                _reply_busy(request, version_of(content_type), address)
+                self._limit_reached("soap_queue_timeout", address)
+                _reply_busy(request, version_of(content_type))
 
         request.notifyFinish().addErrback(went)
         patience = self._reactor.callLater(self._settings.patience, late)
@@ -201,8 +210,7 @@ def _reply(request: Request, answer: Answer) -> None:
     request.finish()
 
 
-def _reply_busy(request: Request, version: str, address: str) -> None:
-    log.warning("soap.busy", extra={"client": address})
+def _reply_busy(request: Request, version: str) -> None:
     _reply(request, fault_answer(SoapFault("Receiver", BUSY), version, http.SERVICE_UNAVAILABLE))
 
 
@@ -217,7 +225,8 @@ def _plain(request: Request, status: int, text: str) -> bytes:
     return text.encode() + b"\n"
 
 
-def _is_loopback(address: str) -> bool:
+def is_loopback(address: str) -> bool:
+    """Whether it is this computer."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

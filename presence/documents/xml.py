@@ -68,7 +68,7 @@ def read_xml(data: bytes, what: str = "XML", limits: XmlLimits = DEFAULT_LIMITS)
     # Where "</" is two bytes, there are at least as many end tags as elements within each other.  lxml calls
     # UTF-16 without a declaration UTF-8: its zero bytes tell.
     countable = document.encoding in (None, "UTF-8") and b"\0" not in data
-    if not (countable and data.count(b"</") < limits.depth) and _deeper_than(limits.depth)(root):
+    if not (countable and data.count(b"</") < limits.depth) and deeper_than(limits.depth)(root):
         raise BadRequest(f"{what}: nested deeper than {limits.depth} elements", limit="max_document_depth")
     return root
 
@@ -88,6 +88,6 @@ def _fault(error: etree.XMLSyntaxError) -> str:
 
 
 @lru_cache(maxsize=8)
-def _deeper_than(depth: int) -> etree.XPath:
+def deeper_than(depth: int) -> etree.XPath:
     """Whether there is an element with `depth` ancestors."""
     return etree.XPath(f"boolean({'/*' * (depth + 1)})")

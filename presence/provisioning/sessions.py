@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import ipaddress
 import secrets
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import Final, NamedTuple, Protocol
 
 from presence.directory import Credentials
@@ -21,6 +21,7 @@ from presence.provisioning.addresses import canonical_aor
 from presence.provisioning.attempts import Attempts
 from presence.provisioning.errors import ProvisioningError
 from presence.provisioning.stored import OpenSession
+from sip.buckets import network_of
 
 __all__ = [
     "ALREADY_ESTABLISHED",
@@ -40,6 +41,7 @@ ALREADY_ESTABLISHED: Final = "A SOAP session has already been established."
 _NOBODY: Final = "sip:nobody@invalid"
 _SLOWEST: Final = 4.0
 _FIRST_DELAY: Final = 0.25
+_MOST_KNOWN: Final = 20_000
 _WRITTEN: Final = 0.1
 """Part of the idle timeout that may pass before a use is written down."""
 
@@ -119,22 +121,48 @@ class SessionService:
     It may be called from several threads at once.  No method raises anything of its own.
     """
 
-    __slots__ = ("_addresses", "_clock", "_repository", "_settings", "_users")
+    __slots__ = (
+        "_addresses",
+        "_clock",
+        "_homes",
+        "_known",
+        "_limit_reached",
+        "_lock",
+        "_repository",
+        "_settings",
+        "_users",
+    )
 
     def __init__(
-        self, repository: SessionRepository, clock: Callable[[], float], settings: SessionSettings
+        self,
+        repository: SessionRepository,
+        clock: Callable[[], float],
+        settings: SessionSettings,
+        limit_reached: Callable[[str, str], None] = lambda limit, address: None,
     ) -> None:
-        """`clock` tells epoch seconds, and while the service is there it does not jump."""
+        """Make one.
+
+        `clock` tells epoch seconds, and while the service is there it does not jump; `limit_reached` hears
+        which setting was reached, and by which address.
+        """
         self._repository = repository
         self._clock = clock
         self._settings = settings
         self._users = Attempts(settings.attempts_per_user, settings.window)
         self._addresses = Attempts(settings.attempts_per_address, settings.window)
+        self._homes = Attempts(settings.attempts_per_user, settings.window)
+        """Attempts for a user from one address."""
+        self._known: dict[tuple[str, str], None] = {}
+        """Users with the addresses from which they logged in, the longest known first."""
+        self._lock = Lock()
+        self._limit_reached = limit_reached
 
     def login(self, username: str, password: str, force: bool, address: str) -> LoggedIn | Refused:
         """Open a session.
 
         The password is looked at first (Q26).  With `force` it takes the place of a session that there is.
+        Where a user has logged in before, only what was tried for him from there counts: no stranger
+        elsewhere, and no neighbour who tries other names, locks him out.
 
         Args:
             username: "name" in the default domain, "name@domain", or an alias.
@@ -143,24 +171,31 @@ class SessionService:
             address: the IP address that the request came from.
         """
         now = self._clock()
-        network = _network(address)
-        if self._addresses.take(network, now) is None:
-            return Refused(WRONG_CREDENTIALS, _SLOWEST, limited=True)
+        network = network_of(address)
         aor = self._aor(username)
+        at_home = (aor, network) in self._known
+        if not at_home and self._addresses.take(network, now) is None:
+            return self._limited("login_attempts_address", address)
         found = None if aor is None else self._repository.credentials(aor)
         # By whichever of his names it is tried.  Counted beforehand: who tries many at once gets no more of
         # them looked at.
         user = found[0] if found is not None else aor or username[:255]
-        before = self._users.take(user, now)
+        home = f"{user} {network}"
         named = "" if found is None else found[0]
+        before = self._homes.take(home, now)
+        if before is not None and not at_home:
+            before = self._users.take(user, now)
         if before is None:
-            return Refused(WRONG_CREDENTIALS, _SLOWEST, limited=True, owner=named)
+            return self._limited("login_attempts_user", address, named)
         owner = _verified(found, password)
         if owner is None:
             delay = min(_FIRST_DELAY * 2 ** min(before, 16), _SLOWEST)
             return Refused(WRONG_CREDENTIALS, delay, owner=named)
-        self._users.give_back(user, now)
-        self._addresses.give_back(network, now)
+        self._homes.give_back(home, now)
+        if not at_home:
+            self._users.give_back(user, now)
+            self._addresses.give_back(network, now)
+            self._know((owner, network), (aor or owner, network))
         key = str(uuid.UUID(bytes=secrets.token_bytes(16), version=4))
         used_after = None if force else now - self._settings.idle
         if not self._repository.open(owner, _hash(key), now, used_after):
@@ -200,6 +235,17 @@ class SessionService:
         session = self._repository.close_of(canonical_aor(owner))
         return session is not None and session.used_at > self._clock() - self._settings.idle
 
+    def _know(self, *homes: tuple[str, str]) -> None:
+        with self._lock:
+            for home in homes:
+                if home not in self._known and len(self._known) >= _MOST_KNOWN:
+                    del self._known[next(iter(self._known))]
+                self._known[home] = None
+
+    def _limited(self, limit: str, address: str, owner: str = "") -> Refused:
+        self._limit_reached(limit, address)
+        return Refused(WRONG_CREDENTIALS, _SLOWEST, limited=True, owner=owner)
+
     def _aor(self, username: str) -> str | None:
         username = username.strip()
         try:
@@ -227,16 +273,3 @@ def _verified(found: tuple[str, Credentials] | None, password: str) -> str | Non
 def _hash(key: str) -> str:
     # A key is as long as it is random: a plain hash is as good as a slow one.
     return hashlib.sha256(key.strip().encode(errors="replace")).hexdigest()
-
-
-def _network(address: str) -> str:
-    """What counts as one address: who has an IPv6 network has all addresses in it."""
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if isinstance(parsed, ipaddress.IPv6Address):
-        if parsed.ipv4_mapped is not None:
-            return str(parsed.ipv4_mapped)
-        return str(ipaddress.ip_network((parsed, 64), strict=False))
-    return str(parsed)

@@ -475,14 +475,28 @@ class Settings(BaseSettings):
         "Elements of answers that the reference prints without a namespace (in `get-presence-rules-resp`,"
         " `get-acl-resp`, `delete-acl-resp`): in `urn:cisco:epas:soap` like all others, or as printed.",
     )
+    soap_max_depth: Annotated[int, Field(ge=16, le=250)] = _setting(
+        64,
+        "SOAP",
+        "Deepest nesting of elements in a SOAP request, its envelope included; more is refused (`TooDeep`).",
+    )
     http_max_body: Annotated[int, Field(ge=1024)] = _setting(
         262_144, "SOAP", "Largest body of an HTTP request; more is refused.", "bytes"
     )
     http_max_connections: Count = _setting(
         1000, "SOAP", "Open connections at a time to each listener for HTTP and HTTPS; more are closed."
     )
+    http_max_connections_address: Limit = _setting(
+        200,
+        "SOAP",
+        "The same for one address (of IPv6: one network of 64 bits), this computer and trusted peers"
+        " excepted. 0: no limit but `http_max_connections`.",
+    )
     http_request_timeout: Duration = _setting(
-        15.0, "SOAP", "Time for an HTTP request to be complete once begun.", "seconds"
+        15.0,
+        "SOAP",
+        "Time for an HTTP request to be complete once begun; then the connection is closed.",
+        "seconds",
     )
 
     uccn_event: EventName = _setting(

@@ -64,15 +64,12 @@ class Session(Service):
             log.info("soap.login", extra={"client": call.address, "owner": outcome.owner, "force": force})
             return LoginResponse(success=LoginSuccess(session_key=outcome.key))
         call.delay = outcome.delay
-        log.info(
-            "soap.login-refused",
-            extra={
-                "client": call.address,
-                "owner": outcome.owner,
-                "why": outcome.reason,
-                "limited": outcome.limited,
-            },
-        )
+        if not outcome.limited:
+            # Whoever goes on trying must not fill the log: that is told now and then (`limit.reached`).
+            log.info(
+                "soap.login-refused",
+                extra={"client": call.address, "owner": outcome.owner, "why": outcome.reason},
+            )
         return LoginResponse(failure=LoginFailure(reason=outcome.reason))
 
     @operation("logout", Logout, LogoutResponse)

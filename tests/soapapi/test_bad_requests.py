@@ -141,6 +141,14 @@ async def test_deep_nesting_is_refused(soap):
 
 
 @ensureDeferred
+async def test_nesting_has_a_limit_long_before_the_reader_has_one(soap):
+    reply = await soap.call("<a>" * 63 + "</a>" * 63)
+    assert reply.fault == ("env:Sender", "TooDeep", INVALID)
+    reply = await soap.call("<a>" * 62 + "</a>" * 62)
+    assert reply.fault[1] != "TooDeep"
+
+
+@ensureDeferred
 async def test_neither_version_of_soap(soap):
     """SOAP 1.2 part 1 §5.4.7: what would be understood is told."""
     reply = await soap.call(LOGIN, version="http://example.com/soap/3")

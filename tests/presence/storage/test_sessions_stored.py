@@ -114,7 +114,7 @@ def test_a_username_is_a_name_in_the_default_domain_an_address_or_an_alias(
 def test_wrong_credentials_are_refused_alike_whatever_is_wrong(
     sessions: SessionService, username: str, password: str
 ) -> None:
-    assert login(sessions, username, password) == Refused("Wrong username/password", 0.25)
+    assert login(sessions, username, password)[:3] == ("Wrong username/password", 0.25, False)
 
 
 def test_a_password_is_compared_for_somebody_who_does_not_exist_as_well(
@@ -135,7 +135,7 @@ def test_a_password_is_compared_for_somebody_who_does_not_exist_as_well(
 
 def test_a_user_has_one_session_q24(sessions: SessionService) -> None:
     key = key_of(sessions)
-    assert login(sessions, "a@example.com", address=THERE) == Refused(ALREADY_ESTABLISHED)
+    assert login(sessions, "a@example.com", address=THERE) == Refused(ALREADY_ESTABLISHED, owner=ALICE)
     assert sessions.owner(key) == ALICE
     key_of(sessions, "bob")
 
@@ -272,8 +272,8 @@ def test_each_failure_slows_the_next_answer_until_it_is_slowest(
 def test_after_too_many_failures_of_a_user_his_password_is_not_looked_at(sessions: SessionService) -> None:
     for number in range(3):
         assert not getattr(login(sessions, password="wrong", address=f"192.0.2.{number}"), "limited", True)
-    assert login(sessions, address=THERE) == Refused(WRONG_CREDENTIALS, 4.0, limited=True)
-    assert login(sessions, "a@example.com") == Refused(WRONG_CREDENTIALS, 4.0, limited=True)
+    assert login(sessions, address=THERE) == Refused(WRONG_CREDENTIALS, 4.0, limited=True, owner=ALICE)
+    assert login(sessions, "a@example.com") == Refused(WRONG_CREDENTIALS, 4.0, limited=True, owner=ALICE)
     key_of(sessions, "bob")
 
 
@@ -316,7 +316,7 @@ def test_an_ipv6_network_is_one_address_and_a_mapped_ipv4_address_is_that_addres
 def test_logins_that_succeed_do_not_count(sessions: SessionService) -> None:
     for _ in range(10):
         key_of(sessions, force=True)
-    assert login(sessions) == Refused(ALREADY_ESTABLISHED)
+    assert login(sessions) == Refused(ALREADY_ESTABLISHED, owner=ALICE)
 
 
 def test_a_success_does_not_forgive_failures(sessions: SessionService) -> None:
@@ -325,6 +325,44 @@ def test_a_success_does_not_forgive_failures(sessions: SessionService) -> None:
     key_of(sessions, force=True)
     login(sessions, password="wrong")
     assert getattr(login(sessions, force=True), "limited", False)
+
+
+def test_strangers_do_not_lock_out_a_user_where_he_has_logged_in_before(sessions: SessionService) -> None:
+    key_of(sessions)
+    for number in range(10):
+        login(sessions, password="wrong", address=f"198.51.100.{number}")
+    assert login(sessions, address=THERE) == Refused(WRONG_CREDENTIALS, 4.0, limited=True, owner=ALICE)
+    key_of(sessions, force=True)
+
+
+def test_nor_do_his_neighbours_by_trying_other_names(sessions: SessionService) -> None:
+    key_of(sessions)
+    for number in range(10):
+        login(sessions, f"user{number}", "guess")
+    assert getattr(login(sessions, "bob"), "limited", False)
+    key_of(sessions, force=True)
+
+
+def test_where_he_has_logged_in_before_no_more_is_tried_than_elsewhere(sessions: SessionService) -> None:
+    key_of(sessions)
+    for _ in range(3):
+        login(sessions, password="wrong")
+    assert getattr(login(sessions, force=True), "limited", False)
+
+
+def test_what_is_refused_is_told_with_the_setting(
+    database: Database, users: UserService, clock: Clock
+) -> None:
+    reached: list[tuple[str, str]] = []
+    told = SessionService(
+        SqlSessionRepository(database),
+        clock,
+        SessionSettings("example.com", attempts_per_user=1, attempts_per_address=2),
+        lambda limit, address: reached.append((limit, address)),
+    )
+    for _ in range(3):
+        login(told, password="wrong")
+    assert reached == [("login_attempts_user", HERE), ("login_attempts_address", HERE)]
 
 
 # -- for the operator
