@@ -28,6 +28,7 @@ WITHIN = {
     "soap": ("soapapi", "presence.provisioning"),
 }
 """What a target is guided by where that is less than all of it: to look into a module takes a while."""
+MODEL = "model"
 SLOW = 0.5
 """Seconds of CPU that no input of a target may take."""
 HANGS = 20.0
@@ -199,10 +200,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     parser = argparse.ArgumentParser(
         prog="scripts/fuzz",
-        description="Look for bytes that something of ours does not stand.",
+        description="Look for bytes, and for orders of requests, that something of ours does not stand.",
     )  # fmt: skip
     parser.add_argument("--seconds", type=float, default=60.0, help="for all targets together (60)")
-    parser.add_argument("--target", action="append", metavar="NAME", help=", ".join([*TARGETS]))
+    parser.add_argument("--target", action="append", metavar="NAME", help=", ".join([*TARGETS, MODEL]))
     parser.add_argument("--seed", type=int, default=0, help="other numbers try other inputs (0)")
     parser.add_argument("--reproduce", type=Path, metavar="FILE", help="give a target these bytes")
     parser.add_argument(
@@ -210,11 +211,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--folder", type=Path, help="where findings and the corpus are kept (build/fuzz)")
     chosen = parser.parse_args(given)
-    names = chosen.target or [*TARGETS]
-    if unknown := [name for name in names if name not in TARGETS]:
-        parser.error(f"there is no target {unknown[0]!r}, only {', '.join([*TARGETS])}")
+    names = chosen.target or [*TARGETS, MODEL]
+    if unknown := [name for name in names if name not in TARGETS and name != MODEL]:
+        parser.error(f"there is no target {unknown[0]!r}, only {', '.join([*TARGETS, MODEL])}")
     if chosen.reproduce is not None:
-        if len(names) != 1:
+        if len(names) != 1 or names == [MODEL]:
             parser.error("--reproduce needs one --target")
         TARGETS[names[0]].run(chosen.reproduce.read_bytes())
         print(f"{names[0]} stands {chosen.reproduce}")
@@ -226,7 +227,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     each = chosen.seconds / len(names)
     found = 0
     for name in names:
-        found += _child(name, each, folder / name, chosen.seed, engine)
+        if name == MODEL:
+            from tests.fuzz.model import search
+
+            found += search(each, chosen.seed)
+        else:
+            found += _child(name, each, folder / name, chosen.seed, engine)
     print(f"{found} found" if found else "nothing found")
     return 1 if found else 0
 

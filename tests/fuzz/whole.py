@@ -86,6 +86,7 @@ def framed(data: bytes, pieces: int = 0) -> tuple[list[bytes], bytes]:
     table = Connections(
         clock, clock.seconds, TransportSettings(max_message=LARGEST), take, refuse,
         lambda transport, local, inbound: local, lambda call, flow: call(flow), None,
+        lambda host: False, lambda setting, host: None,
     )  # fmt: skip
     protocol: Any = WebSocketListener(clock, table, "WS").buildProtocol(None)
     wire = _Wire()
