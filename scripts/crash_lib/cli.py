@@ -127,6 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 wrongs = sum(len(it.wrongs) for it in done)
                 print(*summary(done, test, time.monotonic() - begun), sep="\n")
     except LookupError as error:
+        shutil.rmtree(folder)
         print(f"scripts/crashtest: {error}", file=sys.stderr)
         return 2
     except ServerFailure as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from random import Random
 from typing import NamedTuple, Protocol
@@ -16,6 +17,8 @@ from tests.support.sipwire import SipMessage, pidf
 
 LIFETIME = 3600
 """Seconds that everything is asked for; no test takes so long."""
+_TOLD = 5.0
+"""Seconds from the answer to a SUBSCRIBE until its NOTIFY."""
 _NUMBER = re.compile(r";n=(\d+)")
 _NOTE = re.compile(r"<note>([^<]*)</note>")
 
@@ -240,9 +243,12 @@ class Publisher:
 
 
 def awaited(phone: Phone, shown: dict[str, SipMessage], call_id: str) -> str:
-    """The document of the NOTIFY of a dialog.  Raises Wrong."""
-    for _ in range(100):
+    """The document of the NOTIFY of a dialog.  Raises Lost, Wrong."""
+    end = time.monotonic() + _TOLD
+    while time.monotonic() < end:
         if call_id in shown:
             return shown[call_id].text
-        phone.evidence.down.wait(0.05)
+        if phone.evidence.down.is_set():
+            raise Lost("NOTIFY")
+        time.sleep(0.02)
     raise Wrong(f"{phone.name}: no NOTIFY after a SUBSCRIBE that was answered 200")

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
+from contextlib import ExitStack, closing
 
 import pytest
 from crash_lib import cli, watchers
@@ -20,46 +19,43 @@ ROUNDS = 3
 SEED = 20
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def database(request: pytest.FixtureRequest) -> Iterator[str | None]:
-    if request.param == "sqlite":
-        yield None
-        return
-    try:
-        with postgres_database() as url:
-            yield url
-    except LookupError as error:
-        pytest.skip(str(error))
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def test(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CrashTest]:
+    folder = tmp_path_factory.mktemp("crash")
+    with ExitStack() as stack:
+        url = None
+        if request.param == "postgresql":
+            try:
+                url = stack.enter_context(postgres_database())
+            except LookupError as error:
+                pytest.skip(str(error))
+        yield stack.enter_context(CrashTest(folder, ROUNDS, url, SEED))
 
 
-def test_nothing_that_was_answered_is_lost_by_kills_at_random_moments(
-    tmp_path: Path, database: str | None
-) -> None:
-    with CrashTest(tmp_path, ROUNDS, database, SEED) as test:
-        for _ in range(ROUNDS):
-            done = test.round()
-            assert done.wrongs == (), test.server.told(lines=60)
-            assert done.answered > 20
+def test_nothing_that_was_answered_is_lost_by_kills_at_random_moments(test: CrashTest) -> None:
+    for _ in range(ROUNDS):
+        done = test.round()
+        assert done.wrongs == (), test.server.told(lines=60)
+        assert done.answered > 20
 
 
-def test_what_a_server_lost_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("test", ["sqlite"], indirect=True)
+def test_what_a_server_lost_is_found(test: CrashTest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watchers, "PATIENCE", 1.0)
-    with CrashTest(tmp_path, 1, None, SEED) as test:
-        assert test.round().wrongs == ()
-        test.server.kill9()
-        with closing(sqlite3.connect(test.server.data / "presentity.db")) as connection, connection:
-            for table in ("binding", "publication", "subscription", "message", "contact"):
-                connection.execute(f"DELETE FROM {table}")
-        test.server.start()
-        assert test.load is not None
-        wrongs = "\n".join(test.load.check())
-        for loss in (
-            r"bindings of binder\d: found {}, not {\d+}",
-            r"publisher\d: nothing is published, not one of \(Published",
-            r"contacts of keeper\d: found {}, not {",
-            r"watcher\d: last told",
-        ):
-            assert re.search(loss, wrongs)
+    test.server.kill9()
+    with closing(sqlite3.connect(test.server.data / "presentity.db")) as connection, connection:
+        for table in ("binding", "publication", "subscription", "message", "contact"):
+            connection.execute(f"DELETE FROM {table}")
+    test.server.start()
+    assert test.load is not None
+    wrongs = "\n".join(test.load.check())
+    for loss in (
+        r"bindings of binder\d: found {}, not {\d+}",
+        r"publisher\d: nothing is published, not one of \(Published",
+        r"contacts of keeper\d: found {}, not {",
+        r"watcher\d: last told",
+    ):
+        assert re.search(loss, wrongs)
 
 
 def test_a_message_may_come_twice_only_if_nothing_proves_that_the_first_one_was_noted() -> None:
