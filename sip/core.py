@@ -180,6 +180,12 @@ class SipCore:
         except SipError as error:
             self.refuse(message if isinstance(message, Request) else None, error, flow)
 
+    def keeps_out(self, flow: Flow) -> bool:
+        """Whether the address of `flow` has used up what it may ask; the message that came is counted."""
+        if self._gate is None or self._trusted.contains(flow.remote[0]):
+            return False
+        return self._gate.judge(flow, self._timers.now) is not Verdict.PASS
+
     def _lets_in(self, gate: Gate, data: bytes, flow: Flow) -> bool:
         """Whether a message comes in; if not, a request is told so (statelessly), now and then."""
         response = data.startswith(_RESPONSE)

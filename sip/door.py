@@ -29,9 +29,10 @@ class Door:
         note_source: `SipCore.note_source`, the way of answers.
         knows: `TransactionLayer.knows`.
         stats: counts what was turned away.
+        keeps_out: `SipCore.keeps_out`, whether an address has used up what it may ask: it is not even told.
     """
 
-    __slots__ = ("_knows", "_note_source", "_stats", "load")
+    __slots__ = ("_keeps_out", "_knows", "_note_source", "_stats", "load")
 
     def __init__(
         self,
@@ -39,7 +40,9 @@ class Door:
         note_source: Callable[[Request, Via, Flow], Flow],
         knows: Callable[[Request, Via], bool],
         stats: Stats,
+        keeps_out: Callable[[Flow], bool] = lambda flow: False,
     ) -> None:
+        self._keeps_out = keeps_out
         self.load = load
         self._note_source = note_source
         self._knows = knows
@@ -65,6 +68,9 @@ class Door:
         reason = load.reason
         if reason is None or data.startswith(b"SIP/2.0 "):
             return False
+        if self._keeps_out(flow):
+            # Or a flood would cost most when there is least to spend, and be answered message by message.
+            return True
         try:
             request = parse(data)
             if isinstance(request, Response) or request.method in ALWAYS_IN:

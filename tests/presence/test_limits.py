@@ -12,7 +12,7 @@ from presence.observe.metrics import Live, Metrics
 from sip.message import Response
 from tests.presence.house import ALICE, PASSWORD, House
 from tests.sip.auth.clients import credentials, nonce_of
-from tests.sip.flows import FakeFlow
+from tests.sip.flows import FakeFlow, wire
 
 STRANGER = "198.51.100.9"
 QUICK = {"address_requests": 10, "address_unproved": 0, "address_burst": 1, "address_refusals": 2}
@@ -115,6 +115,28 @@ class TestRequestsOfOneAddress:
 
     def test_by_default_an_office_that_starts_all_at_once_is_served(self) -> None:
         assert flood(House(), 1000) == [(200, "OK")] * 1000
+
+
+class TestWhileThereIsTooMuchToDo:
+    def overloaded(self) -> House:
+        house = House(**QUICK)
+        house.parts.core.load.looked(0.0, "Too much to do", house.parts.timers.now)
+        return house
+
+    def knock(self, house: House, count: int, flow: FakeFlow) -> None:
+        for number in range(count):
+            assert house.parts.door.turn_away(wire(options(number, flow.remote[0])), flow)
+
+    def test_a_flood_is_not_answered_message_by_message(self) -> None:
+        house = self.overloaded()
+        flow = house.network.at(STRANGER)
+        self.knock(house, 100, flow)
+        assert [it.reason for it in flow.messages if isinstance(it, Response)] == ["Too much to do"] * 10
+
+    def test_a_trusted_peer_is_told_each_time(self) -> None:
+        house = self.overloaded()
+        self.knock(house, 100, house.peer)
+        assert house.peer.statuses == [503] * 100
 
 
 class TestRequestsWithoutAuthentication:
