@@ -292,6 +292,7 @@ class SipCore:
     def on_ack(self, request: Request, flow: Flow) -> None:
         """An ACK to a 2xx that passes through us; anything else is dropped."""
         try:
+            check_request(request)
             marked = self._take_own_route(request)
             if marked or self._trusted.contains(flow.remote[0]):
                 self.onward.ack(request)
