@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
@@ -23,14 +23,13 @@ from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request, Site
 
 from presence.observe.metrics import CONTENT_TYPE, Metrics
+from presence.operators import Operators
 from presence.provisioning.errors import ProvisioningError
 from sip.buckets import network_of
-from sip.identity import TrustedPeers
 
 log = logging.getLogger(__name__)
 
 JSON = b"application/json"
-LOOPBACK = ("127.0.0.0/8", "::1/128")
 NOT_AN_OPERATOR = "for operators alone (the setting operators)"
 
 Health = Mapping[str, str | None]
@@ -81,17 +80,16 @@ class Healthz(JsonResource):
 
 
 class OperatorsPage(JsonResource):
-    """A page for operators, and for this computer itself; anybody else gets 403."""
+    """A page for operators; anybody else gets 403."""
 
-    def __init__(self, operators: TrustedPeers) -> None:
+    def __init__(self, operators: Operators) -> None:
         super().__init__()
         self._operators = operators
 
     def render(self, request: Request) -> bytes:
         """The answer, if it is for whoever asks."""
-        address = str(getattr(request.getClientAddress(), "host", ""))
-        here = str(getattr(request.getHost(), "host", ""))
-        if address != here and not self._operators.contains(address):
+        if not self._operators.include(request):
+            address = getattr(request.getClientAddress(), "host", "")
             page = request.path.decode("latin-1")
             log.info("http.refused", extra={"client": address, "page": page, "reason": NOT_AN_OPERATOR})
             return answer(request, http.FORBIDDEN, {"error": NOT_AN_OPERATOR})
@@ -101,7 +99,7 @@ class OperatorsPage(JsonResource):
 class StatusPage(OperatorsPage):
     """The live figures, for `presentity status`."""
 
-    def __init__(self, operators: TrustedPeers, status: Callable[[], Mapping[str, Any]]) -> None:
+    def __init__(self, operators: Operators, status: Callable[[], Mapping[str, Any]]) -> None:
         super().__init__(operators)
         self._status = status
 
@@ -113,7 +111,7 @@ class StatusPage(OperatorsPage):
 class ExplainPage(OperatorsPage):
     """Why a watcher sees what he sees, for `presentity explain`: `?watcher=...&presentity=...`."""
 
-    def __init__(self, operators: TrustedPeers, explain: Callable[[str, str], Mapping[str, Any]]) -> None:
+    def __init__(self, operators: Operators, explain: Callable[[str, str], Mapping[str, Any]]) -> None:
         super().__init__(operators)
         self._explain = explain
 
@@ -137,7 +135,7 @@ class ExplainPage(OperatorsPage):
 class MetricsPage(OperatorsPage):
     """What Prometheus scrapes."""
 
-    def __init__(self, operators: TrustedPeers, metrics: Metrics) -> None:
+    def __init__(self, operators: Operators, metrics: Metrics) -> None:
         super().__init__(operators)
         self._metrics = metrics
 
@@ -369,7 +367,7 @@ def make_site(
     reactor: IReactorTime | None = None,
     explain: Callable[[str, str], Mapping[str, Any]] | None = None,
     limits: RequestLimits | None = None,
-    operators: Iterable[str] = (),
+    operators: Operators | None = None,
     limit_reached: LimitReached = _nobody_listens,
 ) -> LimitedSite:
     """The HTTP side of a server; `site.resource` is the root that takes more children.
@@ -382,14 +380,14 @@ def make_site(
         explain: what `/explain` answers for a watcher and a presentity, fit for JSON; raises
             ProvisioningError or LookupError.
         limits: what a request may be.
-        operators: networks that get more than `/healthz`, beside this computer itself.
+        operators: who gets more than `/healthz`; this computer alone if None.
         limit_reached: hears which setting was reached, and by which address.
     """
-    known = TrustedPeers((*LOOPBACK, *operators))
+    operators = operators or Operators()
     root = JsonResource()
     root.putChild(b"healthz", Healthz(health))
-    root.putChild(b"status", StatusPage(known, status))
-    root.putChild(b"metrics", MetricsPage(known, metrics))
+    root.putChild(b"status", StatusPage(operators, status))
+    root.putChild(b"metrics", MetricsPage(operators, metrics))
     if explain is not None:
-        root.putChild(b"explain", ExplainPage(known, explain))
+        root.putChild(b"explain", ExplainPage(operators, explain))
     return LimitedSite(root, limits or RequestLimits(), reactor, limit_reached)

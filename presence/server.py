@@ -32,6 +32,7 @@ from presence.observe.looplag import LoopLag
 from presence.observe.metrics import Live, Metrics
 from presence.observe.status import status_document
 from presence.observe.trace import sip_trace
+from presence.operators import Operators
 from presence.provisioning.errors import ProvisioningError
 from presence.runfile import RunFile, claim
 from presence.settings import Settings, StartError
@@ -215,7 +216,7 @@ class Server:
         def explain(watcher: str, presentity: str) -> dict[str, Any]:
             return parts.house.explain(watcher, presentity).as_dict()
 
-        operators = [str(network) for network in self._settings.operators]
+        operators = Operators(map(str, self._settings.operators), self._settings.http.host)
         site = make_site(
             self._health,
             status,

@@ -120,7 +120,8 @@ class Settings(BaseSettings):
         "Network",
         "Networks that get `/metrics`, `/status` and `/explain`, beside this computer itself; anybody else"
         " gets 403. `/explain` shows everybody's presence and rules. What a proxy on this computer passes on"
-        " comes from this computer.",
+        " is refused if it says so (X-Forwarded-For and the like), and what calls this computer by a name"
+        " that is not `http`'s; name 127.0.0.1 here to have these as well.",
     )
     https: HostPort | None = _setting(
         None,

@@ -15,6 +15,7 @@ from twisted.web.test.requesthelper import DummyRequest
 
 from presence.http import make_site
 from presence.observe.metrics import Live, Metrics
+from presence.operators import Operators
 from presence.web import add_soap, secure_root
 from sip.stats import Stats
 from soapapi.resource import HttpSettings, SoapResource
@@ -63,7 +64,7 @@ def ask(page: Page, host: str, **headers: str) -> str:
             dict,
             Metrics(Stats(), Live()),
             explain=lambda watcher, presentity: {},
-            operators=(f"{OPERATORS}/32",),
+            operators=Operators([f"{OPERATORS}/32"]),
         ).resource
         add_soap(root, soap)
     request = DummyRequest(page.path.encode().split(b"/"))
@@ -76,6 +77,7 @@ def ask(page: Page, host: str, **headers: str) -> str:
     for name, value in headers.items():
         request.requestHeaders.addRawHeader(name.replace("_", "-"), value)
     request.getHost = lambda: IPv4Address("TCP", HERE, 8080)
+    request.getRequestHostname = lambda: HERE.encode()
     request.isSecure = lambda: page.secure
     resource = root
     while request.postpath and not resource.isLeaf:

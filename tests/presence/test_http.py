@@ -14,6 +14,7 @@ from twisted.web.test.requesthelper import DummyRequest
 
 from presence.http import make_site
 from presence.observe.metrics import Live, Metrics
+from presence.operators import Operators
 from presence.provisioning.errors import ProvisioningError
 from sip.stats import Stats
 
@@ -156,6 +157,18 @@ async def test_a_fault_inside_is_500_and_tells_nothing(web):
 # -- for whom ---------------------------------------------------------------------------------------------
 
 
+def asked(page: bytes, client: str, host: str, **headers: str) -> DummyRequest:
+    """A request for a page, from `client`, which calls the server `host`."""
+    request = DummyRequest([page])
+    request.path = b"/" + page
+    request.client = IPv4Address("TCP", client, 40000)
+    request.getHost = lambda: IPv4Address("TCP", "192.0.2.1", 8080)
+    request.getRequestHostname = lambda: host.rpartition(":")[0].encode()
+    for name, value in headers.items():
+        request.requestHeaders.addRawHeader(name.replace("_", "-"), value)
+    return request
+
+
 @pytest.mark.parametrize("page", [b"metrics", b"status", b"explain"])
 @pytest.mark.parametrize(
     ("client", "operators", "refused"),
@@ -171,13 +184,41 @@ async def test_a_fault_inside_is_500_and_tells_nothing(web):
 )
 def test_what_is_said_of_users_and_load_is_for_operators_alone(web, page, client, operators, refused):
     site = make_site(
-        dict, dict, Metrics(Stats(), Live()), explain=lambda watcher, presentity: {}, operators=operators
+        dict,
+        dict,
+        Metrics(Stats(), Live()),
+        explain=lambda watcher, presentity: {},
+        operators=Operators(operators),
     )
-    request = DummyRequest([page])
-    request.path = b"/" + page
-    request.client = IPv4Address("TCP", client, 40000)
-    request.getHost = lambda: IPv4Address("TCP", "192.0.2.1", 8080)
+    request = asked(page, client, "192.0.2.1:8080")
     body = site.resource.getChildWithDefault(page, request).render(request)
     assert (request.responseCode == 403) is refused
     if refused:
         assert json.loads(body) == {"error": "for operators alone (the setting operators)"}
+
+
+@pytest.mark.parametrize(
+    ("host", "taken"),
+    [
+        ("127.0.0.1:8080", True),
+        ("[::1]:8080", True),
+        ("192.0.2.1:8080", True),
+        ("localhost:8080", True),
+        ("LOCALHOST:8080", True),
+        ("sip.example.com:8080", True),  # as the setting calls it
+        ("rebound.example.net:8080", False),
+        ("127.0.0.1.example.net:8080", False),
+        (":8080", False),
+    ],
+)
+def test_what_asks_this_computer_for_a_name_that_is_not_its_own_is_refused(host, taken):
+    operators = Operators(name="sip.example.com")
+    assert operators.include(asked(b"status", "127.0.0.1", host)) is taken
+
+
+@pytest.mark.parametrize("header", ["X_Forwarded_For", "Forwarded", "X_Real_IP", "Via"])
+def test_what_a_proxy_on_this_computer_passes_on_is_refused(header):
+    request = asked(b"status", "127.0.0.1", "127.0.0.1:8080", **{header: "127.0.0.1"})
+    assert not Operators().include(request)
+    # Unless somebody says that the proxy may.
+    assert Operators(["127.0.0.1"]).include(request)
