@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from lxml import etree
 
-from presence.documents.xml import deeper_than
+from presence.documents.xml import closed, deeper_than
 from soapapi.faults import SoapFault, invalid
 from soapapi.names import EPAS, SOAP11, SOAP12
 
@@ -88,7 +88,7 @@ def _parse(data: bytes, charset: str | None) -> etree._Element:
         # ValueError: what is in no name, such as a control character.
         raise invalid("UnknownCharset") from None
     try:
-        root = etree.fromstring(data, parser)
+        root = etree.fromstring(data, closed(parser))
     except etree.XMLSyntaxError:
         raise invalid("NotWellFormed") from None
     document: Any = root.getroottree().docinfo

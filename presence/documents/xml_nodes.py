@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from lxml import etree
 
-from presence.documents.xml import DEFAULT_LIMITS, XmlLimits, read_xml
+from presence.documents.xml import DEFAULT_LIMITS, XmlLimits, closed, read_xml
 
 XML_NAMESPACE: Final = "http://www.w3.org/XML/1998/namespace"
 
@@ -27,6 +27,7 @@ _PARSER: Final = etree.XMLParser(
     recover=False,
     collect_ids=False,
 )
+closed(_PARSER)
 _TEXT: Final = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;", ord("\r"): "&#13;"}
 _VALUE: Final = _TEXT | {ord('"'): "&quot;", ord("\t"): "&#9;", ord("\n"): "&#10;"}
 

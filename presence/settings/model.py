@@ -342,7 +342,7 @@ class Settings(BaseSettings):
     max_subscriptions: Count = _setting(
         2000, "Limits of users", "Subscriptions of one watcher; more are refused with 403 and a reason."
     )
-    max_subscribe_body: Annotated[int, Field(ge=1024)] = _setting(
+    max_subscribe_body: Annotated[int, Field(ge=1024, le=65536)] = _setting(
         65536,
         "Limits of users",
         "Largest body of a SUBSCRIBE (a list, a filter), after decompression; more is answered 413.",
