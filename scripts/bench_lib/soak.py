@@ -64,6 +64,7 @@ class Soak:
         self._driver = driver
         self._users = users
         self._quiet = quiet
+        self._window = max(1, min(WINDOW, users // 4))
         self._requests = 0
         self._notifies = 0
         self._begun = time.monotonic()
@@ -92,7 +93,7 @@ class Soak:
         driver.watches.clear()
 
     def _through(self, work: Iterator[Exchange], refused: int) -> None:
-        outcome = self._driver.through(work, WINDOW)
+        outcome = self._driver.through(work, self._window)
         self._requests += outcome.good + outcome.failed
         self._notifies += outcome.notifies
         self.failed += abs(outcome.failed - refused)
@@ -139,7 +140,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     taken: list[Mark] = []
     with tempfile.TemporaryDirectory(prefix="presentity-soak-", dir=options.work) as folder:
-        target = Presentity(Path(folder), options.users)
+        # What is beyond a busy machine is not refused here, but waited for.
+        target = Presentity(Path(folder), options.users, options=["--set", "overload_wait=0"])
         try:
             target.start()
             for fact, value in chain(builds.facts().items(), machine.facts().items()):
