@@ -231,7 +231,7 @@ class Sending:
             return
         else:
             self.answered = True
-            if self.request.method != "INVITE":
+            if self.request.method != "INVITE" or response.status >= 300:
                 # No other answer is told of; without this the two would hold each other in memory.
                 self.transaction = None
         self._user.on_response(response)

@@ -217,11 +217,31 @@ class ClientTransaction:
         self._stop_timers(None)
         self._layer.forget_client(self)
 
+    def _part(self, _: Response | None) -> None:
+        # He knows us too: nothing that is over may wait for the collector of cycles.
+        self.user = _NOBODY
+
     def _tell_timeout(self, _: Response | None) -> None:
         self.user.on_timeout(self)
 
     def _tell_error(self, _: Response | None) -> None:
         self.user.on_transport_error(self, self._error or TransportError("the connection is gone"))
+
+
+class _Nobody:
+    """Hears of nothing any more."""
+
+    def on_response(self, transaction: ClientTransaction, response: Response) -> None:
+        """Nobody asks."""
+
+    def on_timeout(self, transaction: ClientTransaction) -> None:
+        """Nobody waits."""
+
+    def on_transport_error(self, transaction: ClientTransaction, error: TransportError) -> None:
+        """Nobody waits."""
+
+
+_NOBODY: Final = _Nobody()
 
 
 def _ack_for(request: Request, response: Response) -> Request:
@@ -258,7 +278,7 @@ INVITE_TABLE: Final[Table] = {
     (COMPLETED, LINGERED): (TERMINATED, (T._end,)),
     (COMPLETED, BROKEN): (TERMINATED, (T._end,)),
     (ACCEPTED, SUCCESS): (ACCEPTED, (T._pass_up,)),
-    (ACCEPTED, LINGERED): (TERMINATED, (T._end,)),
+    (ACCEPTED, LINGERED): (TERMINATED, (T._end, T._part)),
 }
 
 NON_INVITE_TABLE: Final[Table] = {

@@ -131,6 +131,8 @@ class ServerTransaction:
             return
         if status >= 200 and not self.final_status:
             self.final_status = status
+            # Whoever wanted to know mostly holds this transaction himself.
+            self.on_cancel = None
             self._layer.count(self.method, status)
         self._fire(
             SEND_PROVISIONAL if status < 200 else SEND_SUCCESS if status < 300 else SEND_REFUSAL, response

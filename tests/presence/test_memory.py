@@ -103,6 +103,75 @@ def watch_for_a_while(house: House, number: int) -> None:
     answer_notifies(house)
 
 
+def to_a_phone(house: House, number: int, method: str, *statuses: int) -> None:
+    """A request to whom is registered, who answers that."""
+    register(house, number)
+    house.peer.sent.clear()
+    serial = next(house._calls)
+    text = f"""
+        {method} {aor(number)} SIP/2.0
+        Via: SIP/2.0/UDP {TRUSTED};branch=z9hG4bKcall{serial}
+        Max-Forwards: 70
+        From: <{aor(number + 1)}>;tag=1
+        To: <{aor(number)}>
+        Call-ID: call{serial}@{TRUSTED}
+        CSeq: 1 {method}
+        Contact: <sip:user{number + 1}@{TRUSTED}>
+        """
+    house.receive(text)
+    (came,) = requests(house.peer, method)
+    for status in statuses:
+        house.respond(came, status)
+    if method == "INVITE" and statuses[-1] >= 300:
+        house.receive(text.replace("INVITE", "ACK"))
+
+
+def message_to_a_phone(house: House, number: int) -> None:
+    """It is taken."""
+    to_a_phone(house, number, "MESSAGE", 200)
+
+
+def message_refused(house: House, number: int) -> None:
+    """It is not."""
+    to_a_phone(house, number, "MESSAGE", 415)
+
+
+def options_forwarded(house: House, number: int) -> None:
+    """A phone answers."""
+    to_a_phone(house, number, "OPTIONS", 200)
+
+
+def call(house: House, number: int) -> None:
+    """It rings, and is taken."""
+    to_a_phone(house, number, "INVITE", 180, 200)
+
+
+def call_refused(house: House, number: int) -> None:
+    """It rings, and is not."""
+    to_a_phone(house, number, "INVITE", 180, 486)
+
+
+def call_cancelled(house: House, number: int) -> None:
+    """It rings, and whoever called hangs up."""
+    to_a_phone(house, number, "INVITE", 180)
+    (came,) = requests(house.peer, "INVITE")
+    last = house.peer.messages[-1]
+    house.receive(
+        f"""
+        CANCEL {aor(number)} SIP/2.0
+        Via: {last.get("Via")}
+        Max-Forwards: 70
+        From: {last.get("From")}
+        To: <{aor(number)}>
+        Call-ID: {last.call_id}
+        CSeq: 1 CANCEL
+        """
+    )
+    (cancel,) = requests(house.peer, "CANCEL")
+    house.respond(cancel)
+    house.respond(came, 487)
+
+
 def answer_notifies(house: House) -> None:
     notifies = requests(house.peer, "NOTIFY")
     house.peer.sent.clear()
@@ -118,7 +187,13 @@ def settle(house: House) -> None:
     assert len(house.parts.layer) == 0
 
 
-@pytest.mark.parametrize("operation", [register, publish, subscribe, message, fetch, watch_for_a_while])
+@pytest.mark.parametrize(
+    "operation",
+    [
+        *(register, publish, subscribe, message, fetch, watch_for_a_while),
+        *(message_to_a_phone, message_refused, options_forwarded, call, call_refused, call_cancelled),
+    ],
+)
 def test_no_request_leaves_anything_to_the_collector(
     house: House, operation: Callable[[House, int], None]
 ) -> None:

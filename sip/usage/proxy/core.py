@@ -142,7 +142,7 @@ class Proxy:
             return relay
         together = [target._replace(q=0) for target in targets]
         launch, breadth = self._prepare(request, together)
-        relay.context = context = ResponseContext(
+        context = ResponseContext(
             relay,
             launch,
             together,

@@ -75,9 +75,12 @@ class Branch:
         if context.invite:
             self._set_timer(context.settings.timer_c)
         try:
-            self._sending = launch(self.target, breadth, self)
+            sending = launch(self.target, breadth, self)
         except SipError as error:
             self.on_failure(error.status, error.reason)
+            return
+        if self.pending:
+            self._sending = sending
 
     def cancel(self, reasons: Sequence[str]) -> None:
         """End the branch by CANCEL; it still ends by its own answer, or after `cancel_wait`."""
@@ -129,6 +132,8 @@ class Branch:
 
     def _end(self) -> None:
         self.pending = False
+        # It knows us too: nothing that is over may wait for the collector of cycles.
+        self._sending = None
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

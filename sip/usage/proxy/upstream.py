@@ -12,7 +12,6 @@ from sip.usage.proxy.interface import Outcome
 if TYPE_CHECKING:
     from sip.message import Response
     from sip.request import ServerRequest
-    from sip.usage.proxy.response_context import ResponseContext
 
 log = logging.getLogger(__name__)
 
@@ -64,11 +63,10 @@ class Relay:
     The result is given once: the first 2xx, else the best status when all have answered or patience is over.
     """
 
-    __slots__ = ("_on_result", "context", "on_late")
+    __slots__ = ("_on_result", "on_late")
 
     def __init__(self, on_result: OnResult) -> None:
         self._on_result: OnResult | None = on_result
-        self.context: ResponseContext | None = None
         self.on_late: Callable[[Response], None] | None = None
         """Called for a 2xx after a result that was none: somebody has taken the message after all."""
 
