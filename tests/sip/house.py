@@ -17,7 +17,7 @@ from sip.stats import Stats
 from sip.timers import TimerWheel
 from sip.transaction import TransactionLayer
 from sip.transport.flow import Flow
-from sip.transport.spec import Destination
+from sip.transport.spec import TRANSPORTS, Destination
 from sip.uri import Uri
 from sip.usage.location import Location
 from sip.usage.notifier import (
@@ -55,9 +55,10 @@ class FakeNetwork:
             return succeed(self.names[uri.host])
         if uri.host.endswith(".invalid"):
             return fail(TransportError(f"no address for {uri.host}"))
-        return succeed(
-            [Destination((uri.params.get("transport") or "udp").upper(), uri.host, uri.port or 5060)]
-        )
+        transport = (uri.params.get("transport") or "udp").upper()
+        if transport not in TRANSPORTS:
+            return fail(TransportError(f"unknown transport {transport}"))
+        return succeed([Destination(transport, uri.host, uri.port or 5060)])
 
     def connect(self, destination: Destination) -> Deferred[Flow]:
         if destination.host in self.unreachable:
