@@ -50,6 +50,7 @@ BUSY = (
     "sip/load.py",
     "sip/ports.py",
     "sip/request.py",
+    "sip/roles.py",
     "sip/routing.py",
     "sip/sender.py",
     "sip/stats.py",

@@ -8,11 +8,8 @@ is, the usages know.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Mapping
 
-from sip.auth.authenticator import Authenticated
 from sip.buckets import Buckets
 from sip.dialog_mark import is_marked
 from sip.errors import (
@@ -35,83 +32,17 @@ from sip.limits import REASONS, RETRY_AFTER, Gate, Verdict
 from sip.load import Load
 from sip.message import Request, Response, check_request, check_response, parse
 from sip.request import ServerRequest
+from sip.roles import CoreSettings, Doorkeeper, Network, Onward, Service
 from sip.stats import Stats
 from sip.timers import TimerWheel
 from sip.transaction import ServerTransaction, TransactionLayer
 from sip.transport.flow import Flow
-from sip.transport.spec import Address
 from sip.uri import Uri
 
 log = logging.getLogger(__name__)
 
 DEFAULT_PORT = 5060
 _RESPONSE = b"SIP/2.0 "
-
-
-class Service(Protocol):
-    """Something of ours that answers a method."""
-
-    def handle(self, sr: ServerRequest) -> None:
-        """Answer now or later; a `SipError` that is raised is the answer."""
-
-
-class Onward(Protocol):
-    """The proxy, as far as the core calls it."""
-
-    def to_user(self, sr: ServerRequest, aor: str) -> None:
-        """Forward to the bindings of a user of ours."""
-
-    def onward(self, sr: ServerRequest, *, record_route: bool) -> None:
-        """Forward to the next Route or the Request-URI."""
-
-    def ack(self, request: Request) -> None:
-        """Forward an ACK to a 2xx."""
-
-
-class Doorkeeper(Protocol):
-    """The authenticator, as far as the core calls it."""
-
-    def authenticate(
-        self,
-        request: Request,
-        *,
-        realm: str,
-        now: float,
-        proxy: bool = False,
-        remote: Address | None = None,
-    ) -> Authenticated:
-        """The user whose credentials `request` carries, which came from `remote`.
-
-        Raises the challenge or the refusal.
-        """
-
-
-class Network(Protocol):
-    """What the core needs of the transports."""
-
-    def is_local(self, host: str, port: int | None, transport: str | None) -> bool:
-        """Whether one of our listeners is meant."""
-
-    def udp_flow(self, through: Flow, host: str, port: int) -> Flow:
-        """The UDP flow from the listener of `through` to another port or host."""
-
-    def answer_elsewhere(self, transport: str, host: str, port: int, data: bytes) -> None:
-        """Send an answer over a new connection; it is lost if there can be none."""
-
-
-@dataclass(frozen=True, slots=True)
-class CoreSettings:
-    """What this server says of itself."""
-
-    domains: Sequence[str]
-    """The first one is the realm where nothing else decides."""
-    supported: Sequence[str] = ("path",)
-    """Option tags that a Require may name (RFC 3261 §8.2.2.3)."""
-    accept: Sequence[str] = ("application/pidf+xml",)
-    server: str = ""
-    """Value of the Server header field, empty for none."""
-    max_header_values: int = 0
-    """Header fields of one message and values in them, 0 for no limit."""
 
 
 class SipCore:
