@@ -13,6 +13,10 @@ class DatabaseUnavailable(DatabaseError):
     """It cannot be reached, read or written (now)."""
 
 
+class DatabaseInDoubt(DatabaseUnavailable):
+    """It went away within a transaction: whether that was committed shows when it is back."""
+
+
 class DatabaseUnsupported(DatabaseError):
     """The URL names a database that Presentity does not work with."""
 

@@ -12,11 +12,12 @@ from random import Random
 from crash_lib.contacts import ContactKeeper
 from crash_lib.evidence import Evidence, Lost, Wrong
 from crash_lib.postmen import Postman
+from crash_lib.readers import Reader
 from crash_lib.users import Actor, Binder, Publisher
 from crash_lib.watchers import Watcher
 from tests.support.server import Server
 
-BINDERS, PUBLISHERS, POSTMEN, WATCHERS, KEEPERS = 3, 4, 3, 3, 2
+BINDERS, PUBLISHERS, POSTMEN, WATCHERS, KEEPERS, READERS = 3, 4, 3, 3, 2, 2
 _MEMBERS = ("binder0", "binder1", "binder2")
 
 
@@ -29,6 +30,7 @@ def users(rounds: int) -> list[str]:
         ("receiver", POSTMEN),
         ("watcher", WATCHERS),
         ("keeper", KEEPERS),
+        ("reader", READERS),
         # Who lost an entity-tag is followed by another one.
         ("publisher", PUBLISHERS * (rounds + 1)),
     ):
@@ -70,6 +72,10 @@ class Load:
             *(
                 ContactKeeper(evidence, server, f"keeper{number}", _MEMBERS, chance())
                 for number in range(KEEPERS)
+            ),
+            *(
+                Reader(evidence, server, f"reader{number}", self._targets, chance())
+                for number in range(READERS)
             ),
         ]
 

@@ -11,8 +11,8 @@ from tests.support.sipclient import WAIT, SipClient, Unexpected
 from tests.support.sipwire import SipMessage
 
 PASSWORD = "secret"
-ANSWER = 10.0
-"""Seconds for an answer of a server that is up: more than its journal may take."""
+ANSWER = 45.0
+"""Seconds for an answer of a server that is up: what is in doubt is answered when the database is back."""
 _SLICE = 0.25
 _RESEND = 0.5
 

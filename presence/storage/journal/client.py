@@ -14,13 +14,15 @@ What can go wrong, and what happens then:
 - the writer process dies: it is started again and gets the unanswered batch again (to store a batch twice is
   to store it once);
 - no answer within `deadline`: the writer is killed, which makes sure that it stores nothing later, and what
-  has waited longer than `deadline` fails.
+  has waited behind the batch for longer than `deadline` fails.
 
 What is true already (`catch_up`) is kept in such a case and stored when the database works again: else a
 delivered message would be delivered anew by the next start.
 
-A write that fails is not stored, with one exception that no client of a database can exclude: if the writer
-or the connection to PostgreSQL dies between a commit and its answer, and nothing works within `deadline`.
+What was under way when the writer or its connection to PostgreSQL died may be stored or not: it is neither
+done nor failed before the database is back and it was stored again, or nobody waits any more (35 seconds).
+
+So a write that fails is not stored, unless nothing works for longer than anybody waits.
 """
 
 from __future__ import annotations
@@ -50,6 +52,8 @@ _ENOUGH = 32
 """Writes that go off without waiting: what a commit costs is shared by so many that more gain little."""
 _RESTART_DELAYS = (0.0, 0.1, 0.25, 0.5, 1.0, 2.0)
 _STABLE_AFTER = 10.0
+_DOUBT = 35.0
+"""Seconds after which nobody waits for an answer any more (RFC 3261 §17.1.2.2, Timer F)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,7 @@ class JournalClient:
         "_batch",
         "_clock",
         "_delivering",
+        "_doubtful",
         "_expected",
         "_failures",
         "_heard_at",
@@ -122,6 +127,8 @@ class JournalClient:
         self._clock = clock
         self._waiting: deque[Pending] = deque()
         self._owed = Owed()
+        self._doubtful: list[Pending] = []
+        """Sent to a writer or a database that went away before it answered: stored, or not."""
         self._batch: Batch | None = None
         self._number = 0
         self._process: WriterProcess | None = None
@@ -184,7 +191,7 @@ class JournalClient:
             return succeed(None)
         stopping = Deferred[None]()
         self._stopping.append(stopping)
-        if self._restart is not None and self._waiting:
+        if self._restart is not None and (self._waiting or self._doubtful):
             # Whoever stops does not wait for a polite moment.
             self._restart.cancel()
             self._launch()
@@ -252,13 +259,27 @@ class JournalClient:
         """Do what is next, now that nothing is under way."""
         if self._batch is not None or self._delivering:
             return
-        if self._owed and self._ready and self.failure is None:
-            self._pay()
+        if self._ready and self.failure is None:
+            if self._doubtful:
+                self._send_again()
+                return
+            if self._owed:
+                self._pay()
         if self._waiting:
             if self._ready and self._linger is None:
                 self._send_soon()
-        elif self._stopping:
+        elif self._stopping and (self._ready or not self._doubtful):
             self._end()
+
+    def _send_again(self) -> None:
+        """Send what may be stored or not; to store it twice is to store it once."""
+        process = self._process
+        if process is None:
+            return
+        writes, self._doubtful = self._doubtful, []
+        self._number += 1
+        self._batch = Batch(self._number, writes, self._clock(), again=True)
+        process.send(self._batch.frame)
 
     def _pay(self) -> None:
         """Send what is owed, before all that was written later and may be of the same keys."""
@@ -287,7 +308,12 @@ class JournalClient:
         self._settle(failure)
         if failure is not None:
             # Whoever waits would only wait for the same database.
-            writes = [*batch.writes, *self._waiting]
+            writes = [*self._waiting]
+            if batch.again or refusals is not None:
+                # To say that it was not stored might be wrong.
+                self._doubtful += batch.writes
+            else:
+                writes[:0] = batch.writes
             self._waiting.clear()
             self._fail(writes, failure)
         elif batch.writes:
@@ -366,7 +392,7 @@ class JournalClient:
     def _gone_because(self, reason: str) -> None:
         batch, self._batch = self._batch, None
         if batch is not None:
-            self._waiting.extendleft(reversed(batch.writes))
+            self._doubtful += batch.writes
         self._settle(reason)
         self.statistics.restarts += 1
         delay = _RESTART_DELAYS[min(self._failures, len(_RESTART_DELAYS) - 1)]
@@ -387,6 +413,7 @@ class JournalClient:
                 log.error("journal.silent", extra={"pid": process.pid, "seconds": now - silent_since})
                 process.kill()
         self._expire(now - deadline)
+        self._despair(now - (deadline if self._stopping else _DOUBT))
         interval = self._settings.probe_healthy if self.healthy else self._settings.probe_unhealthy
         if self._batch is None and self._ready and not self._waiting and now - self._heard_at >= interval:
             self._send()
@@ -401,8 +428,17 @@ class JournalClient:
         self._fail(expired, self.failure or f"not stored within {self._settings.deadline:g} seconds")
         self._proceed()
 
+    def _despair(self, before: float) -> None:
+        """Fail what has been in doubt since `before`."""
+        if self._doubtful and self._batch is None and self._doubtful[0][2] <= before:
+            doubtful, self._doubtful = self._doubtful, []
+            self._fail(doubtful, self.failure or "the journal's writer ended")
+            self._proceed()
+
     def _end(self) -> None:
         self._stopped = True
+        doubtful, self._doubtful = self._doubtful, []
+        self._fail(doubtful, self.failure or "the journal has been stopped")
         if self._ticker.running:
             self._ticker.stop()
         for call in (self._linger, self._restart):

@@ -2,7 +2,8 @@
 
 Client to writer: first `Settings`, then batches `(number, writes)`; a write is a list of (kind, key, row).
 Writer to client: answers `(number, failure, refusals, seconds)`, number 0 for the settings: `failure` is None
-or says why the database could not take the batch; `refusals` is None or tells by index which writes were
+or says why the database could not take the batch (then `refusals` is {} if it may have taken it all the same:
+its connection was lost within the transaction); `refusals` is None or tells by index which writes were
 refused alone, and why; `seconds` is what the transaction took.
 """
 

@@ -20,9 +20,11 @@ class Refused(JournalError):
 class Batch:
     """What is under way."""
 
-    __slots__ = ("frame", "number", "records", "refusals", "sent_at", "writes")
+    __slots__ = ("again", "frame", "number", "records", "refusals", "sent_at", "writes")
 
-    def __init__(self, number: int, writes: list[Pending], now: float) -> None:
+    def __init__(self, number: int, writes: list[Pending], now: float, *, again: bool = False) -> None:
+        self.again = again
+        """It was under way before, and what became of it then is not known."""
         self.number = number
         self.writes = writes
         self.records = sum(len(records) for records, _, _ in writes)

@@ -23,7 +23,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from presence.storage.database import Database
 from presence.storage.engine import WRITE, is_sqlite, normalise
-from presence.storage.errors import DatabaseError, one_line
+from presence.storage.errors import DatabaseError, DatabaseInDoubt, one_line
 from presence.storage.journal.batch import RecordError, Statements, checked
 from presence.storage.journal.frames import Answer, PlainWrite, Unpacker, pack
 from presence.storage.kinds import LAYOUT
@@ -119,12 +119,15 @@ class Writer:
         """Run `work`, which is one transaction; once more if the connection was found dead or a deadlock
         chose us.
 
-        Raises DatabaseError; what else `work` raises passes through.
+        Raises DatabaseError, DatabaseInDoubt; what else `work` raises passes through.
         """
+        begun = doubt = False
         for last in (False, True):
             fresh = self._connection is None
+            begun = False
             try:
                 connection, statements = self._connected()
+                begun = True
                 work(connection, statements)
                 return
             except DBAPIError as error:
@@ -132,12 +135,17 @@ class Writer:
                     raise
                 self._disconnect()
                 state = getattr(error.orig, "sqlstate", None) or ""
+                doubt = doubt or (begun and bool(error.connection_invalidated))
                 lost = error.connection_invalidated and not fresh
                 if last or not (lost or state[:2] in _RETRY_CLASSES):
-                    raise self._database.error(error) from error
+                    raise self._failure(error, doubt) from error
             except SQLAlchemyError as error:
                 self._disconnect()
-                raise self._database.error(error) from error
+                raise self._failure(error, doubt) from error
+
+    def _failure(self, error: SQLAlchemyError, doubt: bool) -> DatabaseError:
+        failure = self._database.error(error)
+        return DatabaseInDoubt(str(failure)) if doubt else failure
 
     def _connected(self) -> tuple[Connection, Statements]:
         connection, statements = self._connection, self._statements
@@ -246,6 +254,8 @@ def _serve_batch(writer: Writer, number: int, writes: list[PlainWrite]) -> Answe
             refusals = writer.commit(writes)
         else:
             writer.check()
+    except DatabaseInDoubt as error:
+        return number, str(error), {}, perf_counter() - begin
     except DatabaseError as error:
         return number, str(error), None, perf_counter() - begin
     return number, None, refusals, perf_counter() - begin
