@@ -2,7 +2,7 @@
 
 - `evidence`: what was asked and what was answered, and what follows from that for a server that was killed
 - `phone`, `possible`: a client that takes no answer for an answer, and what may be true after it got none
-- `users`, `postmen`, `watchers`, `contacts`, `readers`: who makes the load, and knows what it may find afterwards
+- `users`, `postmen`, `watchers`, `contacts`, `readers`: who makes the load, and knows what he may find then
 - `load`: all of them together
 - `kills`: the ways in which a round ends
 - `rounds`: round after round

@@ -29,10 +29,12 @@ class RecordError(Exception):
 class Statements:
     """The two statements of each kind, compiled once, with positional parameters in the order of a record."""
 
-    __slots__ = ("_beat", "_begin", "_deletes", "_dialect", "_upserts")
+    __slots__ = ("_beat", "_begin", "_deletes", "_dialect", "_upserts", "committing")
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
+        self.committing = False
+        """The last transaction got as far as its COMMIT."""
         self._begin = BEGIN_WRITING if dialect.name == "sqlite" else None
         self._upserts = {
             name: _upsert(kind.table, kind.key, kind.row, dialect) for name, kind in KINDS.items()
@@ -59,6 +61,7 @@ class Statements:
         Raises DBAPIError as SQLAlchemy would.
         """
         driver: Any = connection.connection.dbapi_connection
+        self.committing = False
         cursor = driver.cursor()
         try:
             try:
@@ -66,6 +69,7 @@ class Statements:
                     cursor.execute(self._begin)
                 for statement, rows in self._bulk(writes):
                     cursor.executemany(statement, rows)
+                self.committing = True
                 driver.commit()
             except BaseException:
                 driver.rollback()

@@ -110,8 +110,10 @@ class Writer:
         """Run `work` in a transaction, as `_attempt`; what `work` raises passes through after a rollback."""
 
         def within(connection: Connection, statements: Statements) -> None:
+            statements.committing = False
             with connection.begin():
                 work(connection, statements)
+                statements.committing = True
 
         self._attempt(within)
 
@@ -121,21 +123,23 @@ class Writer:
 
         Raises DatabaseError, DatabaseInDoubt; what else `work` raises passes through.
         """
-        begun = doubt = False
+        doubt = False
         for last in (False, True):
             fresh = self._connection is None
-            begun = False
+            committing = False
             try:
                 connection, statements = self._connected()
-                begun = True
-                work(connection, statements)
+                try:
+                    work(connection, statements)
+                finally:
+                    committing = statements.committing
                 return
             except DBAPIError as error:
                 if not is_database_failure(error):
                     raise
                 self._disconnect()
                 state = getattr(error.orig, "sqlstate", None) or ""
-                doubt = doubt or (begun and bool(error.connection_invalidated))
+                doubt = doubt or (committing and bool(error.connection_invalidated))
                 lost = error.connection_invalidated and not fresh
                 if last or not (lost or state[:2] in _RETRY_CLASSES):
                     raise self._failure(error, doubt) from error
