@@ -12,7 +12,7 @@ from tests.fuzz.targets import watched
 from tests.fuzz.whole import sound
 from tests.presence.house import TRUSTED, House
 
-EACH = settings(max_examples=100, suppress_health_check=list(HealthCheck), deadline=None)
+EACH = settings(max_examples=60, suppress_health_check=list(HealthCheck), deadline=None)
 NAMES = st.sampled_from(("alice", "bob", "al%69ce", "nobody", "alice;x=y"))
 
 
@@ -38,7 +38,7 @@ def test_a_valid_request_says_what_it_says_is_written_as_one_and_cut_out_of_a_st
     assert [it for piece in pieces for it in framer.feed(piece)] == [said.data]
 
 
-@settings(EACH, max_examples=40)
+@settings(EACH, max_examples=30)
 @given(requests(NAMES), st.sampled_from((TRUSTED, "198.51.100.9")))
 def test_a_valid_request_is_answered_or_sent_on(said: Said, host: str) -> None:
     house = House(("alice", "bob"))

@@ -9,7 +9,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from sip.dialog import Dialog
 from sip.message import Request
 from sip.usage.location import Binding
-from sip.usage.publication.keeper import PublicationKeeper
+from sip.usage.publication import PublicationUsage
 from sip.usage.registrar import outcome
 from tests.fuzz.model import BRIEFLY, Conversation
 
@@ -27,11 +27,9 @@ def any_number_will_do(self: Dialog, request: Request) -> str:
     return self.remote_target
 
 
-def old_tags_live(self: PublicationKeeper, publication: object, state: object) -> None:
-    """Instead of `PublicationKeeper.renew`."""
-    publication.become(state)  # type: ignore[attr-defined]
-    self._by_etag[publication.etag] = publication  # type: ignore[attr-defined,index]
-    self._schedule(publication)  # type: ignore[arg-type]
+def any_lifetime_will_do(self: PublicationUsage, request: Request) -> int:
+    """Instead of `PublicationUsage._lifetime`."""
+    return 3600 if request.expires is None else request.expires
 
 
 @pytest.mark.parametrize(
@@ -39,7 +37,7 @@ def old_tags_live(self: PublicationKeeper, publication: object, state: object) -
     [
         (outcome, "_in_order", late_requests_count),
         (Dialog, "check", any_number_will_do),
-        (PublicationKeeper, "renew", old_tags_live),
+        (PublicationUsage, "_lifetime", any_lifetime_will_do),
     ],
     ids=lambda it: getattr(it, "__name__", None),
 )
