@@ -20,6 +20,8 @@ from sip.transport.flow import Flow
 ALWAYS_IN: Final = frozenset({"ACK", "BYE", "CANCEL"})
 """They end what there is."""
 
+_KEPT: Final = (b"SIP/2.0 ", b"ACK ", b"BYE ", b"CANCEL ")
+
 
 class Door:
     """`sip.transport.ingress.Gate` of a server.
@@ -56,6 +58,23 @@ class Door:
     def waited(self, seconds: float, now: float) -> None:
         """Messages wait so long now; 0: none waits."""
         self.load.queued(seconds, now)
+
+    def drop(self, data: bytes) -> bool:
+        """Whether `data` is new work, by a look at the bytes alone; then it is counted and dropped.
+
+        What is spelled unusually is let in.  One that was let in before loses a repetition, and will be
+        repeated.
+        """
+        if data.startswith(_KEPT):
+            return False
+        if not self.load.everything:
+            at = data.find(b"\r\nTo: ")
+            if at < 0:
+                at = data.find(b"\r\nt: ")
+            if at < 0 or b"tag=" in data[at : data.find(b"\r\n", at + 2)] or b"\r\nSIP-If-Match:" in data:
+                return False
+        self._stats.shed += 1
+        return True
 
     def turn_away(self, data: bytes, flow: Flow) -> bool:
         """Answer 503 to `data` if it is new work; False: it is to be handled.

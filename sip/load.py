@@ -19,11 +19,11 @@ ALERT: Final = 5.0
 URGENT: Final = 3.0
 """Times the limit from which the interval is not waited for: no turn of the reactor is so long."""
 
-DROWNING: Final = 5.0
+DROWNING: Final = 10.0
 """Times the limit from which requests within dialogs are refused as well: at the default beyond T1, where
 every request comes a second time and makes it worse."""
 
-DROWNING_FOR: Final = 1.0
+DROWNING_FOR: Final = 2.0
 """Seconds for which that has to last although no new work was taken."""
 
 LATE_LOOKS: Final = 3

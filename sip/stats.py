@@ -45,8 +45,8 @@ class Stats:
         """Requests that a transaction answered again without troubling anyone."""
         self.stray_responses = 0
         self.shed = 0
-        """Requests that were refused at the door because there was too much to do; `requests` has them as
-        503."""
+        """Requests that were refused or dropped at the door because there was too much to do; `requests` has
+        them as 503."""
         self.limits: Counter[str] = Counter()
         """What was refused because a limit was reached, by the name of its setting."""
         self._told: dict[str, tuple[float, int]] = {}

@@ -39,7 +39,7 @@ COUNTERS = (
         "Retransmissions that were absorbed.",
     ),
     ("malformed", "presentity_malformed", "Messages that could not be read."),
-    ("shed", "presentity_requests_shed", "Requests that were answered 503 at the door: too much to do."),
+    ("shed", "presentity_requests_shed", "Requests that were answered 503, or dropped, at the door."),
     ("stray_responses", "presentity_stray_responses", "Responses that belong to no transaction."),
 )
 

@@ -1,8 +1,8 @@
 """More than the server can do: its capacity, then a multiple of that, then little again.
 
 The server has one processor for all its processes and the driver has the others, so that it is the server
-which is short of time.  New work is REGISTER of contacts; every twentieth request goes on with something
-that is there: a SUBSCRIBE within its dialog, with its NOTIFY, or the refresh of a publication.
+which is short of time.  New work is SUBSCRIBE, with its NOTIFY, and REGISTER; every twentieth request goes on
+with something that is there: a SUBSCRIBE within its dialog, with its NOTIFY, or the refresh of a publication.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ EVERY = 20
 CALM = 0.3
 """Part of the capacity that is asked for afterwards."""
 WINDOW = 40
-"""Requests under way while the capacity is looked for."""
+"""Requests under way while everything is prepared."""
+SEARCH = 200
+"""The same while the capacity is looked for: enough for the journal's commits to be full."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,7 @@ class Flood:
         self._driver = traffic.driver
         self._domain = Domain(traffic, max(4 * BUDDIES, dialogs // BUDDIES))
         failed = traffic.driver.through(self._domain.sign_on(), WINDOW).failed
-        traffic.publish_many(dialogs)
+        self._watched = itertools.cycle(traffic.publish_many(dialogs))
         if failed:
             raise BenchError(f"{failed} requests failed while preparing")
         self._turn = itertools.count(1)
@@ -131,8 +133,8 @@ class Flood:
 
     def closed(self, seconds: float) -> Phase:
         """As fast as answers come, for about so long."""
-        pilot = self._driver.closed(2 * WINDOW, WINDOW, self._make)
-        return self._run(lambda: self._driver.closed(int(pilot.rate * seconds), WINDOW, self._make))
+        pilot = self._driver.closed(5 * SEARCH, SEARCH, self._make)
+        return self._run(lambda: self._driver.closed(int(pilot.rate * seconds), SEARCH, self._make))
 
     def paced(self, seconds: float, rate: float) -> Phase:
         """So many a second, whatever becomes of them."""
@@ -154,6 +156,9 @@ class Flood:
                 return self._noted(
                     exchange, self._phase.going_on, lambda: self._resting.append((user, dialog))
                 )
+        if turn % 2:
+            exchange, _ = self._traffic.subscribe(next(self._watched), self._traffic.watcher())
+            return self._noted(exchange, self._phase.new)
         number = self._driver.number()
         request = self._driver.wire.register(number, self._traffic.watcher())
         return self._noted(Exchange(number, request), self._phase.new)

@@ -19,6 +19,11 @@ from sip.transport.flow import Flow
 SLICE: Final = 0.01
 """Seconds for which messages are handled before the reactor has its turn."""
 
+REFUSALS: Final = SLICE
+"""Seconds that may go into refusals from one slice to the next; what is more is dropped.  A refusal costs
+some tenth of a request: with many times what can be done, nothing else would be done (receive livelock).
+Not less, for what is dropped comes again."""
+
 BREAK: Final = 0.001
 """Seconds between two messages in which the reactor certainly had it."""
 
@@ -40,6 +45,9 @@ class Gate(Protocol):
     def waited(self, seconds: float, now: float) -> None:
         """Messages wait so long now; 0: none waits."""
 
+    def drop(self, data: bytes) -> bool:
+        """Whether `data` is among what is turned away; then it is dropped, unanswered."""
+
     def turn_away(self, data: bytes, flow: Flow) -> bool:
         """Answer `data` at once if it is among what is turned away; False: it is to be let in."""
 
@@ -51,6 +59,10 @@ class OpenGate:
 
     def waited(self, seconds: float, now: float) -> None:
         """Not asked for."""
+
+    def drop(self, data: bytes) -> bool:
+        """Nothing is."""
+        return False
 
     def turn_away(self, data: bytes, flow: Flow) -> bool:
         """Nothing is."""
@@ -82,6 +94,7 @@ class Ingress:
         self._began = 0.0
         self._ended = 0.0
         self._each = 0.0
+        self._refusing = 0.0
         self._call: IDelayedCall | None = None
 
     def __len__(self) -> int:
@@ -93,8 +106,13 @@ class Ingress:
         if self._waiting:
             gate = self.gate
             gate.waited(self._expected(now), now)
-            if gate.closed and gate.turn_away(data, flow):
-                return
+            if gate.closed:
+                if self._refusing > REFUSALS:
+                    if gate.drop(data):
+                        return
+                elif gate.turn_away(data, flow):
+                    self._refusing += self._now() - now
+                    return
             self._put(data, flow, now)
             return
         if self.gate.closed and self.gate.turn_away(data, flow):
@@ -142,6 +160,7 @@ class Ingress:
         since = self._ended if self._began == self._ended else now
         until = now + SLICE
         handled = 0
+        self._refusing = 0.0
         self.gate.waited(self._expected(now), now)
         while waiting:
             _, data, flow = waiting.popleft()

@@ -61,6 +61,8 @@ def test_new_work_is_answered_503_with_a_reason_and_retry_after(house: Overloade
     assert answer.to.tag
     assert len(house.layer) == 0
     assert house.stats.shed == 1
+    assert house.door.drop(wire(text))
+    assert house.stats.shed == 2
 
 
 def test_it_is_counted_with_its_method(house: Overloaded):
@@ -102,6 +104,8 @@ def test_the_answer_goes_where_the_request_came_from(house: Overloaded):
     ],
 )
 def test_what_goes_on_is_let_in(house: Overloaded, text: str):
+    assert not house.door.drop(wire(text)) or "none" in text
+    house.stats.shed = 0
     assert house.knock(text) is None or "none" in text
     assert house.stats.shed == ("none" in text)
 

@@ -43,11 +43,11 @@ class TestQueue:
 
     def test_requests_within_dialogs_go_as_well_when_all_come_twice_for_long(self):
         load = Load(0.1, 0.1)
-        queue(load, [0.6] * 30)
+        queue(load, [1.1] * 60)
         assert not load.everything
-        queue(load, [0.6] * 10, begin=101.0)
+        queue(load, [1.1] * 10, begin=102.0)
         assert load.everything
-        load.queued(0.3, 101.4)
+        load.queued(0.9, 102.4)
         assert not load.everything
 
     def test_a_limit_of_0_sheds_nothing(self):

@@ -20,6 +20,7 @@ class Guard:
     def __init__(self, load: Load) -> None:
         self.load = load
         self.turned_away: list[bytes] = []
+        self.dropped = 0
 
     @property
     def closed(self) -> bool:
@@ -27,6 +28,10 @@ class Guard:
 
     def waited(self, seconds: float, now: float) -> None:
         self.load.queued(seconds, now)
+
+    def drop(self, data: bytes) -> bool:
+        self.dropped += data.startswith(b"new")
+        return data.startswith(b"new")
 
     def turn_away(self, data: bytes, flow: Flow) -> bool:
         if not data.startswith(b"new"):
@@ -108,6 +113,20 @@ def test_a_backlog_that_stands_closes_the_door_and_holds_the_waiting_time(party:
     assert party.guard.load.waited < 0.25
     # The time that there was went into work.
     assert len(party.handled) * COST > 1.9
+
+
+def test_refusals_take_half_of_the_time_at_most_and_what_is_more_is_dropped(party: Party):
+    refuse = party.guard.turn_away
+
+    def slowly(data: bytes, flow: Flow) -> bool:
+        party.clock.rightNow += COST / 4
+        return refuse(data, flow)
+
+    party.guard.turn_away = slowly  # type: ignore[method-assign]
+    flood(party, 2.0, 100, b"new")
+    assert len(party.handled) * COST > 0.45 * 2.0
+    assert party.guard.turned_away
+    assert party.guard.dropped > len(party.guard.turned_away)
 
 
 def test_a_single_burst_turns_nothing_away(party: Party):
