@@ -37,7 +37,11 @@ class Timer:
     def cancel(self) -> None:
         """Forget the timer; harmless when it has fired already."""
         if self._slot is not None:
-            self._slot.pop(self, None)
+            slot = self._slot
+            slot.pop(self, None)
+            if not slot:
+                # It may be an hour until it is due, and an empty dict keeps the room that it had.
+                slot.clear()
             self._slot = None
             # Mostly something that knows its timer: they must not hold each other in memory.
             self._args = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 
 import pytest
 
@@ -133,3 +134,12 @@ def test_what_is_added_to_a_lane_while_it_is_worked_off_has_a_delay_of_its_own()
     wheel.advance(1.0)
     wheel.advance(2.0)
     assert called == [1.0, 2.0]
+
+
+def test_slots_whose_timers_are_all_cancelled_keep_no_room():
+    wheel = TimerWheel()
+    timers = [wheel.after(3600.0, print) for _ in range(100)]
+    for timer in timers:
+        timer.cancel()
+    (slot,) = wheel._slots.values()
+    assert sys.getsizeof(slot) == sys.getsizeof({})
