@@ -182,7 +182,7 @@ class JournalClient:
     def catch_up(self, records: Sequence[Record], done: Done) -> None:
         """As `write`, for what is true already: if it cannot be stored now it is when the database works."""
         plain: list[PlainRecord] = [*map(tuple, records)]  # type: ignore[list-item]
-        self.write(records, self._owed.until_stored(plain, done))
+        self.write(records, self._owed.until_stored(plain, done, self._clock()))
 
     def stop(self) -> Deferred[None]:
         """Make everything durable that was written, end the writer; fires when it is gone. Never fails."""
@@ -288,7 +288,7 @@ class JournalClient:
         now, size = self._clock(), self._settings.max_records
         for start in range(0, len(owed), size):
             part = owed[start : start + size]
-            self._waiting.appendleft((part, self._owed.until_stored(part, ignore), now))
+            self._waiting.appendleft((part, self._owed.until_stored(part, ignore, now), now))
 
     # -- answers in
 

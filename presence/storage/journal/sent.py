@@ -52,38 +52,47 @@ class Batch:
 
 
 class Owed:
-    """What is true already and could not be stored: the last word on each key."""
+    """What is true already and could not be stored: the last word on each key, and when it was said.
+
+    What is in doubt is stored or fails later than what was written after it, so the order of the ends says
+    nothing.
+    """
 
     __slots__ = ("_rows",)
 
     def __init__(self) -> None:
-        self._rows: dict[tuple[str, tuple[Value, ...]], tuple[Value, ...] | None] = {}
+        self._rows: dict[tuple[str, tuple[Value, ...]], tuple[tuple[Value, ...] | None, float]] = {}
 
     def __len__(self) -> int:
         return len(self._rows)
 
-    def until_stored(self, records: list[PlainRecord], done: Done) -> Done:
-        """Calls `done` as a write ends, and keeps `records` if the database could not take them."""
-        return partial(self._ended, records, done)
+    def until_stored(self, records: list[PlainRecord], done: Done, at: float) -> Done:
+        """Calls `done` as a write of the time `at` ends, and keeps `records` if the database could not take
+        them."""
+        return partial(self._ended, records, done, at)
 
-    def _ended(self, records: list[PlainRecord], done: Done, error: JournalError | None) -> None:
+    def _ended(self, records: list[PlainRecord], done: Done, at: float, error: JournalError | None) -> None:
         if error is not None and not isinstance(error, Refused):
             for kind, key, row in records:
-                self._rows[kind, key] = row
+                said = self._rows.get((kind, key))
+                if said is None or said[1] <= at:
+                    self._rows[kind, key] = row, at
         done(error)
 
     def take(self) -> list[PlainRecord]:
         """Everything; it is on its way from now on."""
-        records: list[PlainRecord] = [(kind, key, row) for (kind, key), row in self._rows.items()]
+        records: list[PlainRecord] = [(kind, key, row) for (kind, key), (row, _) in self._rows.items()]
         self._rows.clear()
         return records
 
     def forget(self, batch: Batch) -> None:
-        """Let go of the keys that a batch has written, for what it wrote is newer."""
-        for index, (records, _, _) in enumerate(batch.writes):
+        """Let go of the keys for which a batch has written something newer."""
+        for index, (records, _, at) in enumerate(batch.writes):
             if index not in batch.refusals:
                 for kind, key, _ in records:
-                    self._rows.pop((kind, key), None)
+                    said = self._rows.get((kind, key))
+                    if said is not None and said[1] <= at:
+                        del self._rows[kind, key]
 
 
 def ignore(error: JournalError | None) -> None:

@@ -16,7 +16,7 @@ from presence.storage.journal import client
 from presence.storage.journal.client import JournalClient
 from presence.storage.migrate import upgrade
 from sip.ports import JournalError
-from tests.presence.storage.writing import after, publication, stored, until, written
+from tests.presence.storage.writing import after, gone, publication, stored, until, written
 
 pytestmark = pytest.mark.postgres
 
@@ -78,6 +78,29 @@ async def test_a_write_in_doubt_is_neither_done_nor_failed_until_the_database_is
     assert ends == ["doubtful"]
     found = stored(opened(postgres_url))
     assert [number for number in (9001, 9002, 9003) if f"p{number:06}" in found] == [9001, 9002]
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_ended_while_a_write_to_it_was_in_doubt_has_ended(
+    scissors: Scissors,
+    postgres_url: str,
+    journals: Callable[..., JournalClient],
+    opened: Callable[[str], Database],
+) -> None:
+    journal = journals(scissors.url, probe_unhealthy=0.1)
+    await journal.start()
+    scissors.armed = "before"
+    doubtful = written(journal, publication(9001))
+    await until(lambda: not journal.healthy)
+    scissors.armed = None
+    told: list[JournalError | None] = []
+    journal.catch_up([gone(publication(9001))], told.append)
+    await until(lambda: bool(told))
+    scissors.end()
+    await doubtful
+    await written(journal, publication(9002))
+    found = stored(opened(postgres_url))
+    assert [number for number in (9001, 9002) if f"p{number:06}" in found] == [9002]
 
 
 @pytest_twisted.ensureDeferred
