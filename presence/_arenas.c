@@ -10,6 +10,8 @@
 #include <sys/mman.h>
 
 #define HUGE ((size_t)2 << 20)
+/* CPython's ARENA_SIZE, two to a huge page. */
+#define ARENA ((size_t)1 << 20)
 /* Address space that is asked for at a time; what of it is not touched costs nothing. */
 #define BLOCK ((size_t)256 << 20)
 #define MOST_BLOCKS 4096
@@ -21,9 +23,9 @@ static size_t count;
 /* What is left of the newest block. */
 static char *next;
 static char *end;
-/* Arenas that were given back, each with the address of another in its first word. */
+/* Arenas that were given back, each with the address of another in its first word.  All are of one size: what was
+   given back smaller and taken larger would reach into the memory of others. */
 static void *unused;
-static size_t unused_size;
 
 static int
 begin_block(void)
@@ -55,19 +57,20 @@ static void *
 take(void *context, size_t size)
 {
     (void)context;
-    if (unused != NULL && size == unused_size) {
+    /* The interpreter asks here for its stacks as well, 16 KiB at a time and more. */
+    if (size != ARENA) {
+        return before.alloc(before.ctx, size);
+    }
+    if (unused != NULL) {
         void *found = unused;
         unused = *(void **)found;
         return found;
     }
-    if (size > HUGE || HUGE % size != 0) {
-        return before.alloc(before.ctx, size);
-    }
-    if ((size_t)(end - next) < size && !begin_block()) {
+    if (next == end && !begin_block()) {
         return before.alloc(before.ctx, size);
     }
     void *found = next;
-    next += size;
+    next += ARENA;
     return found;
 }
 
@@ -75,13 +78,12 @@ static void
 give_back(void *context, void *address, size_t size)
 {
     (void)context;
-    for (size_t index = count; index-- > 0;) {
+    for (size_t index = size == ARENA ? count : 0; index-- > 0;) {
         if ((char *)address >= blocks[index] && (char *)address < blocks[index] + BLOCK) {
             /* Its memory goes to the system; the first word, and one small page with it, is kept. */
             (void)madvise(address, size, MADV_DONTNEED);
             *(void **)address = unused;
             unused = address;
-            unused_size = size;
             return;
         }
     }

@@ -92,6 +92,25 @@ print(max(sizes) - sizes[0])
     assert int(run(extension, code)) < 20_000
 
 
+def test_stacks_of_the_interpreter_and_arenas_are_not_taken_for_each_other(extension: Path) -> None:
+    # A deep recursion takes stacks where arenas are taken, and gives them back; then each turn needs more
+    # arenas than were given back before it.
+    code = """
+sys.setrecursionlimit(10_000)
+
+def deep(levels):
+    return deep(levels - 1) if levels else "back"
+
+print(deep(3000))
+for turn in range(4):
+    kept = [[number, str(number)] for number in range(300_000 + 150_000 * turn)]
+    assert all(text == str(number) for number, text in kept)
+    del kept
+print(deep(3000))
+"""
+    assert run(extension, code).split() == ["back", "back"]
+
+
 def test_objects_that_were_there_before_may_go_afterwards(extension: Path) -> None:
     code = """
 print("kept" if early[-1] == "199999" else "lost")
