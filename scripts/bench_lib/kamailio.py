@@ -12,6 +12,7 @@ More workers than one refuse most requests with SQLite ("database is locked").
 from __future__ import annotations
 
 import glob
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -21,7 +22,7 @@ from pathlib import Path
 from bench_lib.errors import BenchError
 from bench_lib.machine import ROOT, version_of
 from bench_lib.processes import tree
-from bench_lib.targets import START, end, free_port, wait_answer
+from bench_lib.targets import START, TUNED, end, free_port, wait_answer
 from bench_lib.wire import DOMAIN
 
 CONFIGURATION = ROOT / "scripts" / "bench.d" / "kamailio.cfg.in"
@@ -88,9 +89,16 @@ class Kamailio:
             *("-A", f"NPROC={self._workers}", "-A", self._define),
         ]
         begun = time.monotonic()
+        # As it comes: without what the scripts set for our server.
+        environment = {name: value for name, value in os.environ.items() if name not in TUNED}
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=environment,
+                start_new_session=True,
             )
         wait_answer(self.address, self._process, self._log, START)
         return time.monotonic() - begun
