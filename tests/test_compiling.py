@@ -65,6 +65,15 @@ def traps(tree: ast.Module) -> Iterator[str]:
             for inner in ast.walk(node):
                 if isinstance(inner, ast.ClassDef):
                     yield f"{inner.lineno}: {inner.name} is a class in a function"
+            inner_functions = [
+                it for it in ast.walk(node) if isinstance(it, ast.FunctionDef) and it is not node
+            ]
+            named = {it.name for it in inner_functions}
+            for inner in inner_functions:
+                own = {it.name for it in ast.walk(inner) if isinstance(it, ast.FunctionDef)} - {inner.name}
+                used = {it.id for it in ast.walk(inner) if isinstance(it, ast.Name)}
+                if both := used & named - own:
+                    yield f"{inner.lineno}: {inner.name} and {both} are a cycle that nobody collects"
         elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("locals", "sys._getframe"):
             yield f"{node.lineno}: compiled functions have no frames"
 
@@ -81,6 +90,7 @@ def test_nothing_is_in_it_that_mypyc_gets_wrong(name: str) -> None:
         "@typing.runtime_checkable\nclass Package(Protocol): ...",
         "def make():\n    class Inner: ...",
         "def show():\n    return locals()",
+        "def make():\n    def one(): ...\n    def other():\n        return one",
     ],
 )
 def test_each_of_these_would_be_found(source: str) -> None:

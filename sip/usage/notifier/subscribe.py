@@ -253,13 +253,6 @@ class SubscribeRequests:
             else:
                 subscription.notify(asked=True)
 
-        def done(error: JournalError | None) -> None:
-            try:
-                apply(error)
-            finally:
-                # Not before: whoever waits for this turn has to see what it changed.
-                release()
-
         if expires == 0:
             records = [removal(subscription)]
         else:
@@ -275,7 +268,7 @@ class SubscribeRequests:
                     suppress=suppress,
                 )
             ]
-        self._notifier.journal.write(records, done)
+        self._notifier.journal.write(records, partial(_in_turn, apply, release))
 
     @staticmethod
     def _condition(request: Request) -> str:
@@ -322,6 +315,17 @@ class SubscribeRequests:
 
 
 @lru_cache(maxsize=256)
+def _in_turn(
+    apply: Callable[[JournalError | None], None], release: Callable[[], None], error: JournalError | None
+) -> None:
+    """Say what became of a write, then let the next one have its turn."""
+    try:
+        apply(error)
+    finally:
+        # Not before: whoever waits for this turn has to see what it changed.
+        release()
+
+
 def _acceptable(values: tuple[str, ...], content_types: tuple[str, ...]) -> str:
     """The first of the types that Accept takes.  Raises NotAcceptable."""
     ranges = [value.replace(" ", "").lower() for value in values]

@@ -174,19 +174,10 @@ class Proxy:
         total = incoming_breadth(request, settings.max_breadth)
         check_breadth(total, _widest(targets))
 
-        def stay(copy: Request, outbound: Flow) -> None:
-            if record_route is not None:
-                add_record_route(
-                    copy, record_route, outbound, dialog_mark(settings.loop_key, request.call_id)
-                )
-
-        def launch(target: Target, breadth: int, branch: Branch) -> Sending:
-            copy, hop = forward_copy(request, target, forwards=forwards, breadth=breadth)
-            for name, value in extra:
-                copy.add(name, value)
-            return self._sender.send(copy, hop, branch, branch_suffix=mark, finish=stay)
-
-        return launch, total
+        forwarding = _Forwarding(
+            self._sender, settings.loop_key, request, mark, forwards, record_route, extra
+        )
+        return forwarding.launch, total
 
     def _identity_headers(self, sr: ServerRequest) -> Sequence[tuple[str, str]]:
         """P-Asserted-Identity for what digest has proved (RFC 3325 §5), where the setting allows it."""
@@ -208,6 +199,46 @@ class Proxy:
         if routes:
             return uri
         return self._flow_for(uri) or uri
+
+
+class _Forwarding:
+    """How one request is sent on, to each of its targets.
+
+    No functions within a function: compiled ones that name each other are a cycle, which nobody collects.
+    """
+
+    __slots__ = ("_extra", "_forwards", "_key", "_mark", "_record_route", "_request", "_sender")
+
+    def __init__(
+        self,
+        sender: Sender,
+        key: bytes,
+        request: Request,
+        mark: str,
+        forwards: int,
+        record_route: Flow | None,
+        extra: Sequence[tuple[str, str]],
+    ) -> None:
+        self._sender = sender
+        self._key = key
+        self._request = request
+        self._mark = mark
+        self._forwards = forwards
+        self._record_route = record_route
+        self._extra = extra
+
+    def launch(self, target: Target, breadth: int, branch: Branch) -> Sending:
+        """Send a copy to `target`."""
+        copy, hop = forward_copy(self._request, target, forwards=self._forwards, breadth=breadth)
+        for name, value in self._extra:
+            copy.add(name, value)
+        return self._sender.send(copy, hop, branch, branch_suffix=self._mark, finish=self._stay)
+
+    def _stay(self, copy: Request, outbound: Flow) -> None:
+        """Remain on the path of the dialog, where that is wanted."""
+        if self._record_route is not None:
+            mark = dialog_mark(self._key, self._request.call_id)
+            add_record_route(copy, self._record_route, outbound, mark)
 
 
 def _widest(targets: Sequence[Target]) -> int:
