@@ -14,7 +14,7 @@ from typing import Any
 from presence.directory import Credentials, User
 from sip.message import Request, Response
 from tests.presence.house import ALICE, DOMAIN, PASSWORD, TRUSTED, House
-from tests.presence.lists.test_list_subscriptions import contacts
+from tests.presence.lists.list_phones import contacts
 from tests.presence.watchers import rule, set_rules
 from tests.sip.auth.clients import credentials, nonce_of
 from tests.sip.flows import FakeFlow, wire

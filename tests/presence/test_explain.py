@@ -13,8 +13,8 @@ from presence.policy import cisco
 from presence.policy.stored import CISCO, POLICY_CHANGED, PolicyDocument
 from presence.provisioning.errors import ProvisioningError
 from tests.presence.house import House
-from tests.presence.lists.test_list_subscriptions import Phone as ListPhone
-from tests.presence.lists.test_list_subscriptions import contacts, subscribed
+from tests.presence.lists.list_phones import Phone as ListPhone
+from tests.presence.lists.list_phones import contacts, subscribed
 from tests.presence.packages.test_presence_view import WHEN_OPEN
 from tests.presence.watchers import ALICE, BOB, CAROL, PARTIAL, Watcher, pidf, rule, set_rules, watch
 from tests.sip.usage.fakes import WALL

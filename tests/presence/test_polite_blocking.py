@@ -16,7 +16,7 @@ import pytest
 from sip.message import Request, Response, parse
 from sip.usage.publication.keeper import PublicationKeeper
 from tests.presence.house import TRUSTED, House
-from tests.presence.lists.test_list_subscriptions import contacts
+from tests.presence.lists.list_phones import contacts
 from tests.presence.watchers import ALICE, BOB, CAROL, DAVE, PARTIAL, pidf, rule, set_rules
 from tests.sip.flows import FakeFlow, wire
 

@@ -19,8 +19,8 @@ from presence.runfile import RunFile
 from presence.storage.database import open_database
 from presence.storage.kinds import KINDS
 from tests.presence.house import House
-from tests.presence.lists.test_list_subscriptions import Phone as ListPhone
-from tests.presence.lists.test_list_subscriptions import contacts
+from tests.presence.lists.list_phones import Phone as ListPhone
+from tests.presence.lists.list_phones import contacts
 from tests.presence.watchers import ALICE, BOB, pidf, rule, set_rules, watch
 
 FILTER = b"""<filter-set xmlns="urn:ietf:params:xml:ns:simple-filter" package="presence">

@@ -9,7 +9,7 @@ import pytest
 from presence.lists.subscription import RETRY
 from sip.message import Request, Response
 from tests.presence.house import TRUSTED, House, requests
-from tests.presence.lists.test_list_subscriptions import CONTACTS_OF_ALICE, Phone, Told, contacts, told
+from tests.presence.lists.list_phones import CONTACTS_OF_ALICE, Phone, Told, contacts, told
 from tests.presence.watchers import ALICE, BOB, Watcher, pidf
 
 MEMBERS = [f"sip:friend{number}@sip.test" for number in range(300)]

@@ -8,7 +8,7 @@ import pytest
 
 from presence.documents.dialog_info import DialogInfo, parse_dialog_info
 from tests.presence.documents.formats import check
-from tests.presence.lists.test_list_subscriptions import (
+from tests.presence.lists.list_phones import (
     CONTACTS_OF_ALICE,
     FILTER,
     LISTS,

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from presence.directory import USER_ADDED, USER_DELETED, Change
 from presence.documents.watcherinfo import WatcherInfo
-from tests.presence.lists.test_list_subscriptions import (
+from tests.presence.lists.list_phones import (
     CONTACTS_OF_ALICE,
     LISTS,
-    USER_ADDED,
-    USER_DELETED,
     WORK,
-    Change,
     Phone,
     contacts,
     enclosed,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.presence.house import House
-from tests.presence.lists.test_list_subscriptions import CONTACTS_OF_ALICE, Phone, contacts, told
+from tests.presence.lists.list_phones import CONTACTS_OF_ALICE, Phone, contacts, told
 from tests.presence.watchers import ALICE, BOB
 
 USERS = ("alice", "bob", "carol", "dave")
