@@ -9,7 +9,7 @@ import pytest
 from sip.message import Request, Response
 from tests.sip.flows import FakeFlow
 from tests.sip.house import House
-from tests.sip.usage.test_notifier import SUBSCRIBE, again, subscribed
+from tests.sip.usage.notifier.subscribing import SUBSCRIBE, again, subscribed
 
 OPTIONS = """
     OPTIONS sip:example.com SIP/2.0

@@ -9,7 +9,7 @@ from sip.message import Response
 from tests.sip.flows import FakeFlow, wire
 from tests.sip.house import House
 from tests.sip.test_core import INVITE, OPTIONS, REGISTER
-from tests.sip.usage.test_notifier import SUBSCRIBE, again, subscribed
+from tests.sip.usage.notifier.subscribing import SUBSCRIBE, again, subscribed
 
 PUBLISH = """
     PUBLISH sip:alice@example.com SIP/2.0

@@ -7,9 +7,8 @@ import pytest
 from sip.message import Request
 from sip.usage.notifier.fanout import AT_ONCE, EPOCH, OWED
 from tests.sip.house import House
-from tests.sip.usage.test_notifier import SUBSCRIBE
+from tests.sip.usage.notifier.subscribing import ALICE, SUBSCRIBE, change
 
-ALICE = "sip:alice@example.com"
 MANY = 3 * AT_ONCE
 
 
@@ -26,11 +25,6 @@ def sent(house: House) -> list[Request]:
     return [message for message in house.peer.messages if isinstance(message, Request)]
 
 
-def tell(house: House, state: str) -> None:
-    house.package.state = state
-    house.notifier.changed("presence", ALICE)
-
-
 @pytest.fixture
 def house() -> House:
     house = House()
@@ -41,12 +35,12 @@ def house() -> House:
 def test_few_are_told_at_once() -> None:
     house = House()
     watched(house, AT_ONCE)
-    tell(house, "rain")
+    change(house, "rain")
     assert len(sent(house)) == AT_ONCE
 
 
 def test_of_many_the_first_are_told_at_once_and_the_rest_as_they_answer(house: House) -> None:
-    tell(house, "rain")
+    change(house, "rain")
     assert len(sent(house)) == AT_ONCE
     for number in range(MANY):
         house.answer(sent(house)[number])
@@ -56,7 +50,7 @@ def test_of_many_the_first_are_told_at_once_and_the_rest_as_they_answer(house: H
 
 
 def test_who_does_not_answer_keeps_nobody_from_being_told(house: House) -> None:
-    tell(house, "rain")
+    change(house, "rain")
     house.after(0.02)
     assert len(sent(house)) == 2 * AT_ONCE
     house.after(0.02)
@@ -64,7 +58,7 @@ def test_who_does_not_answer_keeps_nobody_from_being_told(house: House) -> None:
 
 
 def test_answers_are_no_reason_to_send_more_than_so_many_in_a_pause(house: House) -> None:
-    tell(house, "rain")
+    change(house, "rain")
     for number in range(AT_ONCE // 2):
         house.answer(sent(house)[number])
     house.after(0.02)
@@ -74,7 +68,7 @@ def test_answers_are_no_reason_to_send_more_than_so_many_in_a_pause(house: House
 def test_the_wheel_lets_nobody_out_while_too_many_answers_are_owed() -> None:
     house = House()
     watched(house, OWED + 2 * AT_ONCE)
-    tell(house, "rain")
+    change(house, "rain")
     for _ in range(10):
         house.after(0.02)
     assert len(sent(house)) == OWED
@@ -87,7 +81,7 @@ def test_the_wheel_lets_nobody_out_while_too_many_answers_are_owed() -> None:
 def test_who_is_silent_owes_no_answer_any_more() -> None:
     house = House()
     watched(house, OWED + 2 * AT_ONCE)
-    tell(house, "rain")
+    change(house, "rain")
     for _ in range(10):
         house.after(0.02)
     house.after(2 * EPOCH)
@@ -97,8 +91,8 @@ def test_who_is_silent_owes_no_answer_any_more() -> None:
 
 
 def test_what_changes_meanwhile_is_told_once_and_as_it_is_then(house: House) -> None:
-    tell(house, "rain")
-    tell(house, "snow")
+    change(house, "rain")
+    change(house, "snow")
     for _ in range(4):
         house.after(0.02)
     first = [notify for notify in sent(house) if notify.body == b"rain"]
@@ -113,7 +107,7 @@ def test_what_changes_meanwhile_is_told_once_and_as_it_is_then(house: House) -> 
 
 
 def test_who_asks_meanwhile_is_told_at_once_and_not_again(house: House) -> None:
-    tell(house, "rain")
+    change(house, "rain")
     last = house.notifier.subscriptions("presence", ALICE)[-1]
     last.notify(asked=True)
     assert sent(house)[-1].call_id == last.dialog.call_id
@@ -130,13 +124,13 @@ def test_what_is_small_does_not_wait_behind_it(house: House) -> None:
         .replace("sub1", "other")
     )
     house.answer(sent(house)[-1])
-    tell(house, "rain")
+    change(house, "rain")
     house.notifier.changed("presence", "sip:carol@example.com")
     assert sent(house)[-1].call_id == "other"
 
 
 def test_who_has_ended_while_he_waited_is_told_nothing(house: House) -> None:
-    tell(house, "rain")
+    change(house, "rain")
     last = house.notifier.subscriptions("presence", ALICE)[-1]
     house.notifier.drop(last, "test")
     for _ in range(4):
@@ -147,7 +141,7 @@ def test_who_has_ended_while_he_waited_is_told_nothing(house: House) -> None:
 def test_one_who_cannot_be_told_ends_alone(house: House) -> None:
     watchers = house.notifier.subscriptions("presence", ALICE)
     watchers[-1].event_id = "broken\r\n"
-    tell(house, "rain")
+    change(house, "rain")
     for _ in range(4):
         house.after(0.02)
     assert house.notifier.subscriptions("presence", ALICE) == watchers[:-1]

@@ -7,13 +7,17 @@ import pytest
 from sip.message import Request
 from tests.sip.flows import FakeFlow
 from tests.sip.house import House
-from tests.sip.usage.test_notifier import SUBSCRIBE, again, subscribed, tags
-from tests.sip.usage.test_notifier_rates_agreed import answer, bodies, change, paced, state
-
-
-@pytest.fixture
-def house() -> House:
-    return House()
+from tests.sip.usage.notifier.subscribing import (
+    SUBSCRIBE,
+    again,
+    answer,
+    bodies,
+    change,
+    paced,
+    state,
+    subscribed,
+    tags,
+)
 
 
 def restarted(house: House) -> House:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sip.usage.notifier.rows import ordered, unordered
 from tests.sip.house import House
-from tests.sip.usage.test_notifier import subscribed
+from tests.sip.usage.notifier.subscribing import subscribed
 
 WALL = 1_700_000_000.0
 

@@ -4,41 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from sip.message import Request, Response
 from sip.usage.notifier import NotifierSettings
 from tests.sip.house import House
-from tests.sip.usage.test_notifier import SUBSCRIBE, again, subscribed
-
-ALICE = "sip:alice@example.com"
-
-
-@pytest.fixture
-def house() -> House:
-    return House()
-
-
-def paced(house: House, params: str) -> Request:
-    """A subscription with these Event parameters, its first NOTIFY answered."""
-    return subscribed(house, SUBSCRIBE.replace("Event: presence", f"Event: presence;{params}"))
-
-
-def state(notify: Request) -> str:
-    return notify.get("Subscription-State") or ""
-
-
-def change(house: House, text: str) -> None:
-    house.package.state = text
-    house.notifier.changed("presence", ALICE)
-
-
-def bodies(house: House) -> list[bytes]:
-    return [notify.body for notify in house.notifies()]
-
-
-def answer(house: House, event: str = "") -> None:
-    """The subscriber answers the last NOTIFY, with an Event header field if one is given."""
-    headers = (("Event", event),) if event else ()
-    house.receive(Response.answering(house.notifies()[-1], 200, to_tag="theirs", headers=headers).render())
+from tests.sip.usage.notifier.subscribing import (
+    ALICE,
+    again,
+    answer,
+    bodies,
+    change,
+    paced,
+    state,
+    subscribed,
+)
 
 
 class TestSaid:
@@ -62,6 +39,55 @@ class TestSaid:
 
     def test_who_asks_for_none_is_told_of_none(self, house: House) -> None:
         assert state(subscribed(house)) == "active;expires=600"
+
+
+class TestRates:
+    """§5, §6: what a watcher asks for is kept, and holds up no end and no SUBSCRIBE."""
+
+    def test_a_maximum_is_said_and_kept_and_the_last_state_is_not_lost(self, house: House) -> None:
+        first = paced(house, "max-rate=0.1")
+        assert first.get("Subscription-State") == "active;expires=600;max-rate=0.1"
+        for text in ("rain", "hail", "snow"):
+            change(house, text)
+        house.after(9.9)
+        assert len(house.notifies()) == 1
+        house.after(0.2)
+        assert bodies(house) == [b"sunny", b"snow"]
+
+    def test_a_subscribe_is_answered_at_once_whatever_the_maximum(self, house: House) -> None:
+        paced(house, "max-rate=0.1")
+        house.ask(again(house, cseq=11).replace("Event: presence", "Event: presence;max-rate=0.1"))
+        assert len(house.notifies()) == 2
+
+    def test_a_refresh_without_it_ends_it(self, house: House) -> None:
+        paced(house, "max-rate=0.01")
+        house.ask(again(house, cseq=11))
+        house.answer(house.notifies()[-1])
+        change(house, "rain")
+        assert house.notifies()[-1].body == b"rain"
+
+    def test_a_minimum_brings_the_state_though_nothing_changed(self, house: House) -> None:
+        paced(house, "min-rate=0.05")
+        house.after(19.9)
+        assert len(house.notifies()) == 1
+        house.after(0.3)
+        assert bodies(house) == [b"sunny", b"sunny"]
+        house.answer(house.notifies()[-1])
+        house.after(20.2)
+        assert len(house.notifies()) == 3
+
+    def test_the_server_has_a_least_interval_for_everybody(self) -> None:
+        house = House(notifier=NotifierSettings(least_interval=5.0))
+        subscribed(house)
+        change(house, "rain")
+        assert len(house.notifies()) == 1
+        house.after(5.1)
+        assert house.notifies()[-1].body == b"rain"
+
+    def test_the_end_does_not_wait(self, house: House) -> None:
+        paced(house, "max-rate=0.01")
+        house.notifier.remove_user("sip:alice@example.com")
+        assert house.notifies()[-1].get("Subscription-State") == "terminated;reason=noresource"
 
 
 class TestMaximum:

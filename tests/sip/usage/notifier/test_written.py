@@ -8,7 +8,7 @@ from sip.message import Request, parse
 from sip.sender import SenderSettings
 from sip.transaction import TransactionLayer
 from tests.sip.house import House
-from tests.sip.usage.test_notifier import SUBSCRIBE, again, subscribed
+from tests.sip.usage.notifier.subscribing import SUBSCRIBE, again, subscribed
 
 LOOSE = "Record-Route: <sip:192.0.2.7;lr>\n"
 STRICT = "Record-Route: <sip:192.0.2.7>\n"
