@@ -15,8 +15,19 @@ from presence.provisioning.errors import ProvisioningError
 from tests.presence.house import House
 from tests.presence.lists.list_phones import Phone as ListPhone
 from tests.presence.lists.list_phones import contacts, subscribed
-from tests.presence.packages.test_presence_view import WHEN_OPEN
-from tests.presence.watchers import ALICE, BOB, CAROL, PARTIAL, Watcher, pidf, rule, set_rules, watch
+from tests.presence.packages.presence_filters import WHEN_OPEN
+from tests.presence.watchers import (
+    ALICE,
+    BOB,
+    CAROL,
+    PARTIAL,
+    SERVICES_ALONE,
+    Watcher,
+    pidf,
+    rule,
+    set_rules,
+    watch,
+)
 from tests.sip.usage.fakes import WALL
 
 CONTACTS_OF_BOB = "sip:bob+contacts@sip.test"
@@ -90,7 +101,7 @@ def test_nothing_is_taken_away_from_who_sees_everything(house: House) -> None:
 
 
 def test_what_the_permissions_take_away_is_named(house: House) -> None:
-    set_rules(house, rule("short", BOB, "allow", "<provide-services><all-services/></provide-services>"))
+    set_rules(house, rule("short", BOB, "allow", SERVICES_ALONE))
     (step,) = why(house).steps
     assert (step.name, step.taken, step.put) == (
         "permissions", (f"tuple {goes_out(house, 't')}: note", "person presentity of presence"), (),

@@ -17,15 +17,13 @@ from sip.message import Request, Response, parse
 from sip.usage.publication.keeper import PublicationKeeper
 from tests.presence.house import TRUSTED, House
 from tests.presence.lists.list_phones import contacts
+from tests.presence.packages.presence_filters import WHEN_OPEN
 from tests.presence.watchers import ALICE, BOB, CAROL, DAVE, PARTIAL, pidf, rule, set_rules
 from tests.sip.flows import FakeFlow, wire
 
 LIST = "sip:bob+contacts@sip.test"
 TICK = 0.01
 """Of the wheel, seconds."""
-WHEN_OPEN = b"""<filter-set xmlns="urn:ietf:params:xml:ns:simple-filter" package="presence">
-<filter id="f1"><trigger><changed to="open">/presence/tuple/status/basic</changed></trigger></filter>
-</filter-set>"""
 
 
 class Heard(NamedTuple):

@@ -15,8 +15,12 @@ from tests.presence.house import TRUSTED, House, requests
 from tests.sip.usage.fakes import WALL
 
 ALICE, BOB, CAROL, DAVE = (f"sip:{name}@sip.test" for name in ("alice", "bob", "carol", "dave"))
+PIDF = "application/pidf+xml"
 DIFF = "application/pidf-diff+xml"
-PARTIAL = f"application/pidf+xml, {DIFF}"
+PARTIAL = f"{PIDF}, {DIFF}"
+"""Accept of a watcher who takes changes alone."""
+SERVICES_ALONE = "<provide-services><all-services/></provide-services>"
+"""What a rule provides: the tuples without what is said about them, and no person."""
 _NUMBERS = itertools.count(1)
 
 

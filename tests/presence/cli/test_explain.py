@@ -21,7 +21,7 @@ from presence.storage.kinds import KINDS
 from tests.presence.house import House
 from tests.presence.lists.list_phones import Phone as ListPhone
 from tests.presence.lists.list_phones import contacts
-from tests.presence.watchers import ALICE, BOB, pidf, rule, set_rules, watch
+from tests.presence.watchers import ALICE, BOB, SERVICES_ALONE, pidf, rule, set_rules, watch
 
 FILTER = b"""<filter-set xmlns="urn:ietf:params:xml:ns:simple-filter" package="presence">
 <filter id="f1"><what><include>/presence/tuple/status/basic</include></what></filter></filter-set>"""
@@ -33,7 +33,7 @@ ENDS = {"publication": 3, "subscription": 14}
 def house() -> House:
     house = House()
     house.publish(ALICE, pidf("open", "hello", "happy"))
-    set_rules(house, rule("short", BOB, "allow", "<provide-services><all-services/></provide-services>"))
+    set_rules(house, rule("short", BOB, "allow", SERVICES_ALONE))
     watch(house, body=FILTER)
     return house
 

@@ -13,7 +13,7 @@ from presence.policy.stored import CISCO, POLICY_CHANGED, PolicyDocument
 from sip.message import Request
 from tests.presence.documents.formats import check
 from tests.presence.packages.watching import ALICE, BOB, Phone, Watching
-from tests.presence.watchers import rule, set_rules
+from tests.presence.watchers import SERVICES_ALONE, rule, set_rules
 from tests.sip.usage.fakes import WALL
 
 TYPE = "application/dialog-info+xml"
@@ -227,7 +227,6 @@ def test_who_is_blocked_politely_sees_no_call() -> None:
 
 
 PERSONS_ALONE = "<provide-persons><all-persons/></provide-persons><provide-all-attributes/>"
-SERVICES_ALONE = "<provide-services><all-services/></provide-services>"
 WORK_ALONE = "<provide-services><class>work</class></provide-services>"
 ONE_SCHEME = "<provide-services><service-uri-scheme>mailto</service-uri-scheme></provide-services>"
 

@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from sip.message import Response
 from tests.sip.house import House
-from tests.sip.usage.notifier.subscribing import (
-    ALICE,
-    SUBSCRIBE,
-    again,
-    change,
-    subscribed,
-    tags,
-)
+from tests.sip.usage.notifier.subscribing import ALICE, SUBSCRIBE, again, change, subscribed, tags
 
 
 class TestConditions:
