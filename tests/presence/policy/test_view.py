@@ -1,129 +1,32 @@
-"""What a view leaves of a presentity: documents in, the document of one watcher out."""
+"""What a view leaves of a presentity (RFC 5025 §3.3): all, nothing, which elements, which attributes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from lxml import etree
 
-from presence.composition import Component, Composed, CompositionSettings, compose, render
+from presence.composition import Component, render
 from presence.composition.devices import device_name
 from presence.composition.persons import PERSON_ID
 from presence.documents.pidf_reader import parse_pidf
-from presence.documents.xsd import epoch
-from presence.policy.cisco import CiscoRule, compile_rule
-from presence.policy.model import (
-    ATTRIBUTES,
-    EVERYTHING,
-    EVERYTHING_ALLOWED,
-    MemberKind,
-    Permissions,
-    Rule,
-    Selection,
-)
-from presence.policy.parts import activities_part
-from presence.policy.reachability import EpasStatus, Not, Reachability, When
-from presence.policy.restriction import UNRESTRICTED, Restriction
+from presence.policy.model import ATTRIBUTES, EVERYTHING, MemberKind, Permissions, Selection
+from presence.policy.restriction import Restriction
 from presence.policy.ruleset import parse_ruleset
-from presence.policy.sphere import sphere_of
 from presence.policy.view import ALLOW_ALL, BLANK, View
 from tests.presence.policy.documents import RFC_5025_6, handling, rule, ruleset
-from tests.presence.schemas import as_published, check
-
-AOR = "sip:alice@example.com"
-NOW = epoch("2026-01-01T12:00:00Z") or 0.0
-SETTINGS = CompositionSettings()
-
-NAMESPACES = {
-    "p": "urn:ietf:params:xml:ns:pidf",
-    "dm": "urn:ietf:params:xml:ns:pidf:data-model",
-    "rpid": "urn:ietf:params:xml:ns:pidf:rpid",
-    "ce": "urn:cisco:params:xml:ns:pidf:rpid",
-    "foo": "urn:vendor-specific:foo-namespace",
-}
-_DECLARED = " ".join(f'xmlns:{prefix}="{uri}"' for prefix, uri in NAMESPACES.items() if prefix != "p")
-
-FULL = """
-<tuple id="sip">
-  <status><basic>open</basic><foo:bar>in the status</foo:bar></status>
-  <foo:foo>of the phone</foo:foo>
-  <dm:deviceID>urn:device:1</dm:deviceID>
-  <rpid:class>biz</rpid:class>
-  <rpid:mood><rpid:happy/></rpid:mood>
-  <rpid:privacy><rpid:audio/></rpid:privacy>
-  <rpid:relationship><rpid:self/></rpid:relationship>
-  <rpid:service-class><rpid:electronic/></rpid:service-class>
-  <rpid:status-icon>http://example.com/phone.gif</rpid:status-icon>
-  <rpid:user-input idle-threshold="600" last-input="2026-01-01T10:00:00Z">idle</rpid:user-input>
-  <contact priority="0.8">sip:alice@example.com</contact>
-  <note>at the desk</note>
-  <timestamp>2026-01-01T11:00:00Z</timestamp>
-</tuple>
-<tuple id="mail"><status><basic>closed</basic></status><rpid:class>home</rpid:class>
-  <contact>mailto:alice@example.com</contact></tuple>
-<note>of the whole</note>
-<dm:person id="alice">
-  <foo:foo>of the person</foo:foo>
-  <rpid:activities><rpid:meeting/><rpid:note>with Bob</rpid:note></rpid:activities>
-  <rpid:class>biz</rpid:class>
-  <rpid:mood><rpid:sad/></rpid:mood>
-  <rpid:place-is><rpid:audio><rpid:noisy/></rpid:audio></rpid:place-is>
-  <rpid:place-type><rpid:other>office</rpid:other></rpid:place-type>
-  <rpid:privacy><rpid:text/></rpid:privacy>
-  <rpid:sphere><rpid:work/></rpid:sphere>
-  <rpid:status-icon>http://example.com/alice.gif</rpid:status-icon>
-  <rpid:time-offset>60</rpid:time-offset>
-  <rpid:user-input>active</rpid:user-input>
-  <dm:note>of the person</dm:note>
-  <dm:timestamp>2026-01-01T11:00:00Z</dm:timestamp>
-</dm:person>
-<dm:device id="pc">
-  <rpid:class>biz</rpid:class>
-  <rpid:user-input idle-threshold="600">active</rpid:user-input>
-  <foo:foo>of the device</foo:foo>
-  <dm:deviceID>urn:device:1</dm:deviceID>
-  <dm:note>of the device</dm:note>
-  <dm:timestamp>2026-01-01T11:00:00Z</dm:timestamp>
-</dm:device>
-<foo:foo>of the whole</foo:foo>
-"""
-
-
-def component(body: str, source: str = "phone", at: float = NOW) -> Component:
-    document = f'<presence entity="{AOR}" xmlns="{NAMESPACES["p"]}" {_DECLARED}>{body}</presence>'
-    return Component(source, source, 0.0, at, parse_pidf(document.encode()))
-
-
-def composer(components: Sequence[Component], now_wall: float) -> Composed:
-    return compose(components, now_wall, SETTINGS)
-
-
-def document(view: View, *components: Component) -> bytes:
-    return render(AOR, view.apply(components, NOW, composer))
-
-
-class Seen:
-    """The document that a view leaves, checked against the schemas."""
-
-    def __init__(self, shared: Path, view: View, *components: Component) -> None:
-        check(shared, document(view, *components))
-        self.root = etree.fromstring(as_published(document(view, *components)))
-
-    def __call__(self, path: str) -> list[str]:
-        """Texts of attributes, or of elements with all that is within."""
-        found = self.root.xpath(path, namespaces=NAMESPACES)
-        return [it if isinstance(it, str) else "".join(it.itertext()).strip() for it in found]
-
-    def names(self, path: str) -> list[str]:
-        """Local names of the children of elements."""
-        return [
-            etree.QName(child).localname
-            for it in self.root.xpath(path, namespaces=NAMESPACES)
-            for child in it
-        ]
-
+from tests.presence.policy.seeing import (
+    AOR,
+    FULL,
+    NAMESPACES,
+    NOW,
+    Seen,
+    component,
+    composer,
+    document,
+    of_rule,
+)
+from tests.presence.schemas import as_published
 
 PC = device_name("urn:device:1")
 EVERY_ELEMENT = Permissions("allow", EVERYTHING, EVERYTHING, EVERYTHING)
@@ -133,10 +36,6 @@ def granting(*names: str, **more: object) -> View:
     return View.of(
         Permissions("allow", EVERYTHING, EVERYTHING, EVERYTHING, frozenset(names), **more)  # type: ignore[arg-type]
     )
-
-
-def of_rule(it: Rule) -> View:
-    return View.of(it.permissions, it.restriction or UNRESTRICTED)
 
 
 # -- the two ends -----------------------------------------------------------------------------------------
@@ -404,214 +303,6 @@ def test_a_view_applied_to_its_own_outcome_changes_nothing(shared: Path) -> None
         once = document(view, component(FULL))
         again = Component("phone", "phone", 0.0, NOW, parse_pidf(once))
         assert as_published(document(view, again)) == as_published(once)
-
-
-# -- Cisco: hidden sources --------------------------------------------------------------------------------
-
-DESK = component(
-    '<tuple id="d"><status><basic>open</basic></status><contact>sip:desk@example.com</contact></tuple>'
-    '<dm:person id="p"><rpid:activities><ce:available/></rpid:activities></dm:person>',
-    "desk",
-    NOW - 60,
-)
-CELL = component(
-    '<tuple id="c"><status><basic>open</basic></status><contact>sip:cell@example.com</contact></tuple>'
-    '<dm:person id="p"><rpid:activities><rpid:meeting/></rpid:activities></dm:person>',
-    "Cell Phone",
-    NOW,
-)
-
-
-def cisco(**given: object) -> View:
-    return of_rule(compile_rule(CiscoRule("r", acl=("sip:bob@example.com",), **given)))  # type: ignore[arg-type]
-
-
-def test_a_hidden_source_is_hidden_and_the_person_is_composed_without_it(shared: Path) -> None:
-    everything = Seen(shared, ALLOW_ALL, DESK, CELL)
-    assert sorted(everything("//p:contact")) == ["sip:cell@example.com", "sip:desk@example.com"]
-    assert everything.names("//rpid:activities") == ["meeting"]
-    seen = Seen(shared, cisco(excluded=("cell  phone",)), DESK, CELL)
-    assert seen("//p:contact") == ["sip:desk@example.com"]
-    assert seen.names("//rpid:activities") == ["available"]
-
-
-def test_a_tuple_that_names_its_source_is_hidden_by_that_name(shared: Path) -> None:
-    mixed = component(
-        '<tuple id="a"><status><basic>open</basic></status>'
-        '<so:source xmlns:so="urn:cisco:params:xml:ns:pidf:source"> cupc </so:source></tuple>'
-        '<tuple id="b"><status><basic>open</basic></status></tuple>',
-        "persona",
-    )
-    assert Seen(shared, cisco(excluded=("cupc",)), mixed)("//p:tuple/@id") == ["b"]
-    assert Seen(shared, cisco(excluded=("persona",)), mixed)("//p:tuple/@id") == ["a"]
-
-
-def test_a_component_whose_tuples_are_all_hidden_is_hidden_with_its_person(shared: Path) -> None:
-    whole = component(
-        '<tuple id="a"><status><basic>open</basic></status>'
-        '<so:source xmlns:so="urn:cisco:params:xml:ns:pidf:source">cupc</so:source></tuple>'
-        '<dm:person id="p"><rpid:activities><rpid:meeting/></rpid:activities></dm:person>',
-        "another name",
-    )
-    assert document(cisco(excluded=("cupc",)), whole) == document(BLANK)
-
-
-def test_who_has_nothing_but_hidden_sources_looks_as_if_he_had_published_nothing() -> None:
-    hidden = cisco(excluded=("desk", "cell phone"))
-    assert document(hidden, DESK, CELL) == document(ALLOW_ALL)
-    assert document(cisco(excluded=("desk",), visibility="reachability-only"), DESK) == document(ALLOW_ALL)
-
-
-# -- Cisco: reachability ----------------------------------------------------------------------------------
-
-
-def test_reachability_only_shows_a_person_with_one_activity_and_a_tuple_with_the_basic_status(
-    shared: Path,
-) -> None:
-    seen = Seen(shared, cisco(visibility="reachability-only"), component(FULL))
-    assert seen.names("/p:presence") == ["tuple", "person"]
-    assert seen.names("//p:tuple") == ["status"]
-    assert seen.names("//p:status") == ["basic"]
-    assert seen("//p:basic") == ["open"]
-    assert seen.names("//dm:person") == ["activities"]
-    assert seen.names("//rpid:activities") == ["meeting"]
-
-
-def test_reachability_only_is_the_same_document_for_the_same_status() -> None:
-    view = cisco(visibility="reachability-only")
-    busy = '<dm:person id="{0}"><rpid:activities><rpid:busy/></rpid:activities>{1}</dm:person>'
-    first = component('<tuple id="x"><status><basic>open</basic></status></tuple>' + busy.format("a", ""))
-    second = component(
-        '<tuple id="y"><status><basic>open</basic></status></tuple>'
-        '<tuple id="z"><status><basic>closed</basic></status></tuple>'
-        + busy.format("b", "<dm:note>secret</dm:note>"),
-        "elsewhere",
-    )
-    assert document(view, first) == document(view, second)
-
-
-@pytest.mark.parametrize(
-    ("basics", "activity", "basic"),
-    [
-        (["open"], "available", "open"),
-        (["closed", "open"], "available", "open"),
-        (["closed"], "unavailable", "closed"),
-    ],
-)
-def test_without_a_person_the_basic_status_tells_the_reachability(
-    shared: Path, basics: list[str], activity: str, basic: str
-) -> None:
-    tuples = "".join(
-        f'<tuple id="t{number}"><status><basic>{it}</basic></status></tuple>'
-        for number, it in enumerate(basics)
-    )
-    seen = Seen(shared, cisco(visibility="reachability-only"), component(tuples))
-    assert seen.names("//rpid:activities") == [activity]
-    assert seen("//p:basic") == [basic]
-
-
-AWAY_IF_DESK_IS_FREE = Reachability("", (When("away", (EpasStatus("desk", "available"),)),))
-OFFLINE = Reachability("", (When("unavailable", (Not(EpasStatus("desk", "busy")),)),))
-
-
-@pytest.mark.parametrize("visibility", ["all", "reachability-only"])
-def test_a_condition_tree_decides_what_the_person_does(shared: Path, visibility: str) -> None:
-    seen = Seen(shared, cisco(visibility=visibility, reachability=AWAY_IF_DESK_IS_FREE), DESK, CELL)
-    assert seen.names("//rpid:activities") == ["away"]
-    assert len(seen("//p:tuple")) == (2 if visibility == "all" else 1)
-
-
-def test_a_tree_of_which_nothing_is_true_leaves_the_composed_status(shared: Path) -> None:
-    seen = Seen(shared, cisco(reachability=Reachability("", (When("away", (EpasStatus("x", "y"),)),))), CELL)
-    assert seen.names("//rpid:activities") == ["meeting"]
-    assert document(cisco(reachability=Reachability()), CELL) == document(ALLOW_ALL, CELL)
-
-
-def test_a_tree_without_a_true_condition_takes_the_status_of_its_source(shared: Path) -> None:
-    seen = Seen(shared, cisco(reachability=Reachability("desk")), DESK, CELL)
-    assert seen.names("//rpid:activities") == ["available"]
-
-
-def test_a_tree_does_not_see_hidden_sources(shared: Path) -> None:
-    seen = Seen(shared, cisco(reachability=AWAY_IF_DESK_IS_FREE, excluded=("desk",)), DESK, CELL)
-    assert seen.names("//rpid:activities") == ["meeting"]
-
-
-def test_of_two_trees_the_less_reachable_outcome_counts(shared: Path) -> None:
-    both = View.of(
-        EVERYTHING_ALLOWED, Restriction(True, reachability=frozenset({AWAY_IF_DESK_IS_FREE, OFFLINE, None}))
-    )
-    seen = Seen(shared, both, DESK)
-    assert seen.names("//rpid:activities") == ["unavailable"]
-    assert seen("//p:basic") == ["closed"]
-
-
-def test_reachability_tells_nothing_that_rfc_5025_does_not_grant(shared: Path) -> None:
-    only_reachability = Restriction(True)
-    services = View.of(Permissions("allow", services=EVERYTHING), only_reachability)
-    assert Seen(shared, services, CELL).names("/p:presence") == ["tuple"]
-    persons = View.of(Permissions("allow", persons=EVERYTHING), only_reachability)
-    assert Seen(shared, persons, CELL).names("/p:presence") == []
-
-
-@pytest.mark.parametrize(
-    ("status", "xml"),
-    [
-        ("away", "<rpid:activities><rpid:away/></rpid:activities>"),
-        (
-            "do-not-disturb",
-            '<rpid:activities><ce:do-not-disturb xmlns:ce="urn:cisco:params:xml:ns:pidf:rpid"/>'
-            "</rpid:activities>",
-        ),
-        ("2<3", "<rpid:activities><rpid:other>2&lt;3</rpid:other></rpid:activities>"),
-    ],
-)  # fmt: skip
-def test_a_status_becomes_rpids_word_or_ciscos_or_another(status: str, xml: str) -> None:
-    assert activities_part(status).xml.decode() == xml
-
-
-# -- the sphere, RFC 5025 §3.1.2 --------------------------------------------------------------------------
-
-
-def person(sphere: str) -> Component:
-    return component(f'<dm:person id="p">{sphere}</dm:person>')
-
-
-@pytest.mark.parametrize(
-    ("spheres", "value"),
-    [
-        ([], None),
-        ([""], None),
-        (["<rpid:sphere><rpid:work/></rpid:sphere>"], "work"),
-        (["<rpid:sphere><foo:travel/></rpid:sphere>", ""], "travel"),
-        (["<rpid:sphere><rpid:work/></rpid:sphere>"] * 2, "work"),
-        (["<rpid:sphere><rpid:work/></rpid:sphere>", "<rpid:sphere><rpid:home/></rpid:sphere>"], None),
-        (
-            [
-                '<rpid:sphere until="2026-01-01T11:00:00Z"><rpid:home/></rpid:sphere>',
-                "<rpid:sphere><rpid:work/></rpid:sphere>",
-            ],
-            "work",
-        ),
-    ],
-)
-def test_the_sphere_is_what_all_who_name_one_agree_on(spheres: list[str], value: str | None) -> None:
-    assert sphere_of([person(it) for it in spheres], NOW) == value
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [(" Work ", "work"), ("unknown", "unknown"), (" bowling\n league ", "bowling league"), ("", None)],
-)
-def test_a_sphere_that_is_written_as_text_is_one_all_the_same(
-    shared: Path, text: str, value: str | None
-) -> None:
-    """As the example of RFC 4480 §5 has it."""
-    said = component(f'<dm:person id="p"><rpid:sphere>{text}</rpid:sphere></dm:person>')
-    assert sphere_of([said], NOW) == value
-    seen = Seen(shared, ALLOW_ALL, said)
-    words = [value] if value == "bowling league" else [""] * (value is not None)
-    assert seen("//rpid:sphere/*") == words
 
 
 def test_equal_views_are_one_key_for_one_document() -> None:
