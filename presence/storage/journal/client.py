@@ -31,6 +31,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from time import monotonic
 from typing import Any
 
@@ -205,21 +206,23 @@ class JournalClient:
 
     @property
     def waiting(self) -> int:
-        """Records that are not durable yet."""
+        """Records that are not durable yet, or not known to be."""
         under_way = 0 if self._batch is None else self._batch.records
-        return under_way + sum(len(records) for records, _, _ in self._waiting)
+        rest = chain(self._doubtful, self._waiting)
+        return under_way + sum(len(records) for records, _, _ in rest)
 
     @property
     def backlog(self) -> int:
-        """Writes that have not been sent to the writer yet."""
-        return len(self._waiting)
+        """Writes that are to be sent to the writer yet, or that it has to store once more."""
+        again = len(self._batch.writes) if self._batch is not None and self._batch.again else 0
+        return again + len(self._doubtful) + len(self._waiting)
 
     @property
     def lag(self) -> float:
-        """Age in seconds of the oldest write that is not durable yet, 0 if there is none."""
-        if self._batch is not None and self._batch.writes:
-            return self._clock() - self._batch.writes[0][2]
-        return self._clock() - self._waiting[0][2] if self._waiting else 0.0
+        """Age in seconds of the oldest write that is not known to be durable yet, 0 if there is none."""
+        under_way = [] if self._batch is None else self._batch.writes
+        oldest = [queue[0][2] for queue in (self._doubtful, under_way, self._waiting) if queue]
+        return self._clock() - min(oldest) if oldest else 0.0
 
     @property
     def pid(self) -> int | None:
