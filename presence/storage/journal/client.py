@@ -433,9 +433,10 @@ class JournalClient:
 
     def _despair(self, before: float) -> None:
         """Fail what has been in doubt since `before`."""
-        if self._doubtful and self._batch is None and self._doubtful[0][2] <= before:
-            doubtful, self._doubtful = self._doubtful, []
-            self._fail(doubtful, self.failure or "the journal's writer ended")
+        over = [write for write in self._doubtful if write[2] <= before]
+        if over and self._batch is None:
+            self._doubtful = [write for write in self._doubtful if write[2] > before]
+            self._fail(over, self.failure or "the journal's writer ended")
             self._proceed()
 
     def _end(self) -> None:

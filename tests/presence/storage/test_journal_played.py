@@ -135,3 +135,33 @@ class TestCounts:
         house.begins()
         house.writer.answer()
         assert (house.journal.waiting, house.journal.backlog, house.journal.lag) == (0, 0, 0.0)
+
+
+def test_each_write_in_doubt_fails_at_its_own_time(house: House) -> None:
+    house.write("first", publication(1))
+    house.writer.answer(AWAY, doubt=True)
+    house.passes(20.0)
+    house.write("second", publication(2))
+    house.writer.answer(AWAY, doubt=True)
+    house.passes(14.0)
+    assert house.told == []
+    house.passes(2.0)
+    assert house.told == ["refused first"]
+    house.passes(17.0)
+    assert house.told == ["refused first"]
+    house.passes(2.0)
+    assert house.told == ["refused first", "refused second"]
+
+
+def test_one_whose_time_is_over_takes_no_younger_one_along_that_can_be_stored(house: House) -> None:
+    house.write("first", publication(1))
+    house.writer.answer(AWAY, doubt=True)
+    house.passes(20.0)
+    house.write("second", publication(2))
+    house.writer.answer(AWAY, doubt=True)
+    house.passes(16.0)
+    house.clock.advance(1.0)
+    house.writer.answer()
+    house.writer.answer()
+    assert house.told == ["refused first", "stored second"]
+    assert house.rows == {"p000002": "e"}
