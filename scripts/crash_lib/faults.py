@@ -114,11 +114,15 @@ class Proxy:
     def _pass(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(_CHUNK):
+                self._passes(data)
                 sink.sendall(data)
         for one in (source, sink):
             close_socket(one)
         with self._lock:
             self._open -= {source, sink}
+
+    def _passes(self, data: bytes) -> None:
+        """Called before `data` goes on, in either direction."""
 
 
 class FullDisk:

@@ -6,6 +6,7 @@ PostgreSQL goes away behind a proxy; SQLite has a full disk, or files that nobod
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -24,8 +25,9 @@ from crash_lib.faults import (
     suffering,
 )
 
+from tests.support.scissors import Scissors
 from tests.support.server import Server, postgres_database
-from tests.support.sipclient import SipClient, Subscription
+from tests.support.sipclient import SipClient, Subscription, Unexpected
 from tests.support.sipwire import SipMessage, pidf
 from tests.support.soapclient import Refused, SoapClient, envelope
 
@@ -153,3 +155,74 @@ def wait_for_soap(soap: SoapClient) -> None:
         else:
             return
     raise AssertionError("SOAP does not work again")
+
+
+@pytest.fixture
+def cut_server(tmp_path: Path) -> Iterator[tuple[Server, Scissors]]:
+    """A server whose connection to PostgreSQL can be cut at a COMMIT."""
+    with ExitStack() as stack:
+        try:
+            scissors = Scissors(stack.enter_context(postgres_database()))
+        except LookupError as error:
+            pytest.skip(str(error))
+        stack.callback(scissors.close)
+        server = Server(tmp_path / "data", listen=["tcp"], database=scissors.url)
+        server.add_users(*(f"{name}@example.com" for name in NAMES))
+        stack.enter_context(server)
+        yield server, scissors
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_request_whose_commit_lost_its_answer_is_answered_once_and_has_happened_once(
+    when: str, cut_server: tuple[Server, Scissors]
+) -> None:
+    server, scissors = cut_server
+
+    def heal() -> None:
+        server.wait_until(lambda: server.get("/healthz")[0] == 503)
+        # Probes find it away some times.
+        time.sleep(1.5)
+        scissors.end()
+
+    with ExitStack() as stack:
+        alice, dave = (
+            stack.enter_context(
+                SipClient(server.address("tcp"), f"{name}@example.com", "secret", transport="tcp")
+            )
+            for name in ("alice", "dave")
+        )
+        published = alice.publish(pidf(alice.uri, note="first"))
+        changed = alice.request(
+            "PUBLISH",
+            alice.uri,
+            headers=[
+                ("Event", "presence"),
+                ("SIP-If-Match", published.need("SIP-ETag")),
+                ("Content-Type", "application/pidf+xml"),
+            ],
+            body=pidf(alice.uri, note="second"),
+        )
+        message = alice.request("MESSAGE", dave.uri, headers=[("Content-Type", "text/plain")], body=b"once")
+        answers = []
+        for request in (changed, message):
+            request = alice.authorized(request, alice.exchange(request))
+            healing = threading.Thread(target=heal)
+            scissors.armed = when
+            healing.start()
+            answers.append(alice.exchange(request, timeout=RECOVERY))
+            healing.join(RECOVERY)
+            with pytest.raises(Unexpected, match="no answer"):
+                alice.expect_response(request, timeout=0.5)
+            server.wait_until(lambda: server.get("/healthz")[0] == 200, timeout=RECOVERY)
+        assert [answer.status for answer in answers] == [200, 202]
+        server.restart()
+        alice.reconnect()
+        dave.reconnect()
+        alice.publish(etag=published.need("SIP-ETag"), expect=412)
+        alice.publish(etag=answers[0].need("SIP-ETag"))
+        shown = alice.subscribe(alice.uri, expires=0).notify().text
+        assert (shown.count("<tuple"), "second" in shown, "first" in shown) == (1, True, False)
+        dave.register()
+        assert dave.expect_request("MESSAGE").text == "once"
+        dave.expect_none("MESSAGE")

@@ -128,7 +128,7 @@ class JournalClient:
         self._clock = clock
         self._waiting: deque[Pending] = deque()
         self._owed = Owed()
-        self._doubtful: list[Pending] = []
+        self._doubtful: deque[Pending] = deque()
         """Sent to a writer or a database that went away before it answered: stored, or not."""
         self._batch: Batch | None = None
         self._number = 0
@@ -245,17 +245,22 @@ class JournalClient:
             self._send()
 
     def _send(self) -> None:
-        """Send the oldest writes that fit one transaction; without any it is a probe."""
+        """Send the oldest writes that fit one transaction; without any it is a probe.
+
+        What is in doubt goes first: after what was written later it would take the place of it.  To store it
+        twice is to store it once.
+        """
         process = self._process
         if process is None:
             return
-        waiting, room = self._waiting, self._settings.max_records
+        again = bool(self._doubtful)
+        queue, room = self._doubtful if again else self._waiting, self._settings.max_records
         writes: list[Pending] = []
-        while waiting and (room >= len(waiting[0][0]) or not writes):
-            room -= len(waiting[0][0])
-            writes.append(waiting.popleft())
+        while queue and (room >= len(queue[0][0]) or not writes):
+            room -= len(queue[0][0])
+            writes.append(queue.popleft())
         self._number += 1
-        self._batch = Batch(self._number, writes, self._clock())
+        self._batch = Batch(self._number, writes, self._clock(), again=again)
         process.send(self._batch.frame)
 
     def _proceed(self) -> None:
@@ -264,7 +269,7 @@ class JournalClient:
             return
         if self._ready and self.failure is None:
             if self._doubtful:
-                self._send_again()
+                self._send()
                 return
             if self._owed:
                 self._pay()
@@ -273,16 +278,6 @@ class JournalClient:
                 self._send_soon()
         elif self._stopping and (self._ready or not self._doubtful):
             self._end()
-
-    def _send_again(self) -> None:
-        """Send what may be stored or not; to store it twice is to store it once."""
-        process = self._process
-        if process is None:
-            return
-        writes, self._doubtful = self._doubtful, []
-        self._number += 1
-        self._batch = Batch(self._number, writes, self._clock(), again=True)
-        process.send(self._batch.frame)
 
     def _pay(self) -> None:
         """Send what is owed, before all that was written later and may be of the same keys."""
@@ -314,7 +309,7 @@ class JournalClient:
             writes = [*self._waiting]
             if batch.again or refusals is not None:
                 # To say that it was not stored might be wrong.
-                self._doubtful += batch.writes
+                self._doubtful.extendleft(reversed(batch.writes))
             else:
                 writes[:0] = batch.writes
             self._waiting.clear()
@@ -395,7 +390,7 @@ class JournalClient:
     def _gone_because(self, reason: str) -> None:
         batch, self._batch = self._batch, None
         if batch is not None:
-            self._doubtful += batch.writes
+            self._doubtful.extendleft(reversed(batch.writes))
         self._settle(reason)
         self.statistics.restarts += 1
         delay = _RESTART_DELAYS[min(self._failures, len(_RESTART_DELAYS) - 1)]
@@ -435,13 +430,14 @@ class JournalClient:
         """Fail what has been in doubt since `before`."""
         over = [write for write in self._doubtful if write[2] <= before]
         if over and self._batch is None:
-            self._doubtful = [write for write in self._doubtful if write[2] > before]
+            self._doubtful = deque(write for write in self._doubtful if write[2] > before)
             self._fail(over, self.failure or "the journal's writer ended")
             self._proceed()
 
     def _end(self) -> None:
         self._stopped = True
-        doubtful, self._doubtful = self._doubtful, []
+        doubtful = [*self._doubtful]
+        self._doubtful.clear()
         self._fail(doubtful, self.failure or "the journal has been stopped")
         if self._ticker.running:
             self._ticker.stop()

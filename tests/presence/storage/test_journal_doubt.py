@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Iterator
 
 import pytest
 import pytest_twisted
-from crash_lib.faults import Proxy
 from sqlalchemy import text
 from twisted.internet.defer import Deferred
 
@@ -17,25 +15,9 @@ from presence.storage.journal.client import JournalClient
 from presence.storage.migrate import upgrade
 from sip.ports import JournalError
 from tests.presence.storage.writing import after, gone, publication, stored, until, written
+from tests.support.scissors import Scissors
 
 pytestmark = pytest.mark.postgres
-
-
-class Scissors(Proxy):
-    """Cuts the connection at the next COMMIT: before it gets there, or before its answer comes back."""
-
-    armed: str | None = None
-
-    def _pass(self, source: socket.socket, sink: socket.socket) -> None:
-        try:
-            while data := source.recv(1 << 16):
-                if self.armed == "after" and b"COMMIT" in data and data.startswith(b"C"):
-                    self.begin()
-                if self.armed == "before" and data.startswith(b"Q") and b"COMMIT" in data:
-                    self.begin()
-                sink.sendall(data)
-        except OSError:
-            pass
 
 
 @pytest.fixture
@@ -66,7 +48,6 @@ async def test_a_write_in_doubt_is_neither_done_nor_failed_until_the_database_is
     scissors.armed = when
     doubtful = note(written(journal, publication(9002)), ends, "doubtful")
     await until(lambda: not journal.healthy)
-    scissors.armed = None
     # Whatever is asked for from now on is certain: it is not stored.
     with pytest.raises(JournalError, match="refused"):
         await written(journal, publication(9003))
@@ -81,7 +62,7 @@ async def test_a_write_in_doubt_is_neither_done_nor_failed_until_the_database_is
 
 
 @pytest_twisted.ensureDeferred
-async def test_what_ended_while_a_write_to_it_was_in_doubt_has_ended(
+async def test_a_write_whose_transaction_did_not_get_as_far_as_its_commit_fails_at_once_and_is_not_stored(
     scissors: Scissors,
     postgres_url: str,
     journals: Callable[..., JournalClient],
@@ -89,10 +70,84 @@ async def test_what_ended_while_a_write_to_it_was_in_doubt_has_ended(
 ) -> None:
     journal = journals(scissors.url, probe_unhealthy=0.1)
     await journal.start()
-    scissors.armed = "before"
+    # The same connection has committed before.
+    await written(journal, publication(9001))
+    scissors.armed = "insert"
+    with pytest.raises(JournalError):
+        await written(journal, publication(9002))
+    assert journal.backlog == 0
+    scissors.end()
+    await until(lambda: journal.healthy)
+    await written(journal, publication(9003))
+    found = stored(opened(postgres_url))
+    assert [number for number in (9001, 9002, 9003) if f"p{number:06}" in found] == [9001, 9003]
+
+
+@pytest.mark.parametrize("when", ["insert", "before", "after"])
+@pytest_twisted.ensureDeferred
+async def test_a_connection_that_is_cut_while_the_database_is_there_costs_no_write_and_repeats_none(
+    when: str,
+    scissors: Scissors,
+    postgres_url: str,
+    journals: Callable[..., JournalClient],
+    opened: Callable[[str], Database],
+) -> None:
+    journal = journals(scissors.url, probe_unhealthy=0.1)
+    await journal.start()
+    await written(journal, publication(9001))
+    scissors.armed, scissors.away = when, False
+    told: list[JournalError | None] = []
+    journal.write([publication(9001, etag="new"), publication(9002)], told.append)
+    await until(lambda: bool(told))
+    await written(journal, gone(publication(9002)))
+    assert told == [None]
+    assert scissors.armed is None
+    assert journal.statistics.writes == 3
+    found = stored(opened(postgres_url))
+    assert found["p009001"][2] == "new"
+    assert "p009002" not in found
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest_twisted.ensureDeferred
+async def test_beside_a_bad_write_a_good_one_may_be_in_doubt_as_well(
+    when: str,
+    scissors: Scissors,
+    postgres_url: str,
+    journals: Callable[..., JournalClient],
+    opened: Callable[[str], Database],
+) -> None:
+    journal = journals(scissors.url, probe_unhealthy=0.1)
+    await journal.start()
+    ends: list[str] = []
+    scissors.armed = when
+    good = note(written(journal, publication(9001)), ends, "good")
+    bad = note(written(journal, publication(9002, etag=None)), ends, "bad")
+    await until(lambda: not journal.healthy)
+    await after(0.2)
+    assert ends == []
+    scissors.end()
+    await good
+    await bad
+    assert ends == ["good", "failed: bad"]
+    found = stored(opened(postgres_url))
+    assert [number for number in (9001, 9002) if f"p{number:06}" in found] == [9001]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest_twisted.ensureDeferred
+async def test_what_ended_while_a_write_to_it_was_in_doubt_has_ended(
+    when: str,
+    scissors: Scissors,
+    postgres_url: str,
+    journals: Callable[..., JournalClient],
+    opened: Callable[[str], Database],
+) -> None:
+    journal = journals(scissors.url, probe_unhealthy=0.1)
+    await journal.start()
+    scissors.armed = when
     doubtful = written(journal, publication(9001))
     await until(lambda: not journal.healthy)
-    scissors.armed = None
     told: list[JournalError | None] = []
     journal.catch_up([gone(publication(9001))], told.append)
     await until(lambda: bool(told))

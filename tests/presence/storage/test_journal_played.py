@@ -11,7 +11,7 @@ from presence.storage.journal import client
 from presence.storage.journal.client import JournalClient
 from presence.storage.journal.frames import Answer, Unpacker
 from sip.ports import JournalError, Record
-from tests.presence.storage.writing import publication
+from tests.presence.storage.writing import gone, publication
 
 AWAY = "the database is away"
 DOUBT: dict[int, str] = {}
@@ -83,16 +83,39 @@ class House:
         self.writer._answer((0, failure, None, 0.0))
 
     def passes(self, seconds: float) -> None:
-        """Time goes by; the database is as it was, which each probe finds out."""
+        """Time goes by; the database is away, which each probe finds out."""
         for _ in range(round(seconds / 0.25)):
             self.clock.advance(0.25)
+            self.answers(AWAY)
+
+    def probes(self) -> None:
+        """Until the journal looks again how the database is."""
+        for _ in range(10):
+            self.clock.advance(0.25)
             if not self.writer.idle:
-                self.writer.answer(self.journal.failure)
+                return
+        raise AssertionError("it does not look")
+
+    def answers(self, failure: str | None = None) -> None:
+        """Whatever is sent ends so."""
+        while not self.writer.idle:
+            self.writer.answer(failure)
+            self.clock.advance(0.01)
 
     def write(self, name: str, *records: Record) -> None:
         """Write and send off."""
         self.journal.write(records, lambda error: self._tell(name, error))
         self.clock.advance(0.01)
+
+    def under_way(self, older: str, younger: str, apart: float = 0.0) -> None:
+        """Two writes in one batch, the second `apart` seconds after the first."""
+        self.write("before")
+        self.write(older, publication(1))
+        self.clock.pump([0.25] * round(apart / 0.25))
+        self.write(younger, publication(2))
+        self.writer.answer()
+        self.clock.advance(0.01)
+        self.told.remove("stored before")
 
     def catch_up(self, name: str, *records: Record) -> None:
         self.journal.catch_up(records, lambda error: self._tell(name, error))
@@ -111,13 +134,11 @@ class TestCounts:
     """What is in doubt is not durable as far as anybody knows: operators and overload control see it."""
 
     def test_writes_in_doubt_count_as_waiting_and_as_late(self, house: House) -> None:
-        house.write("first", publication(1), publication(2))
+        house.under_way("first", "second")
         house.writer.answer(AWAY, doubt=True)
-        house.write("second", publication(3))
-        house.writer.answer(AWAY, doubt=True)
-        assert (house.journal.waiting, house.journal.backlog) == (3, 2)
+        assert (house.journal.waiting, house.journal.backlog) == (2, 2)
         house.passes(5.0)
-        assert (house.journal.waiting, house.journal.backlog) == (3, 2)
+        assert (house.journal.waiting, house.journal.backlog) == (2, 2)
         assert house.journal.lag == pytest.approx(5.0, abs=0.1)
 
     def test_they_count_while_they_are_stored_again(self, house: House) -> None:
@@ -138,30 +159,82 @@ class TestCounts:
 
 
 def test_each_write_in_doubt_fails_at_its_own_time(house: House) -> None:
-    house.write("first", publication(1))
+    house.under_way("older", "younger", apart=3.0)
     house.writer.answer(AWAY, doubt=True)
-    house.passes(20.0)
-    house.write("second", publication(2))
-    house.writer.answer(AWAY, doubt=True)
-    house.passes(14.0)
+    house.passes(31.0)
     assert house.told == []
     house.passes(2.0)
-    assert house.told == ["refused first"]
-    house.passes(17.0)
-    assert house.told == ["refused first"]
+    assert house.told == ["refused older"]
     house.passes(2.0)
-    assert house.told == ["refused first", "refused second"]
+    assert house.told == ["refused older", "refused younger"]
+    assert house.journal.backlog == 0
 
 
 def test_one_whose_time_is_over_takes_no_younger_one_along_that_can_be_stored(house: House) -> None:
-    house.write("first", publication(1))
+    house.under_way("older", "younger", apart=3.0)
     house.writer.answer(AWAY, doubt=True)
-    house.passes(20.0)
-    house.write("second", publication(2))
-    house.writer.answer(AWAY, doubt=True)
-    house.passes(16.0)
-    house.clock.advance(1.0)
-    house.writer.answer()
-    house.writer.answer()
-    assert house.told == ["refused first", "stored second"]
-    assert house.rows == {"p000002": "e"}
+    house.passes(33.0)
+    house.probes()
+    house.answers()
+    assert house.told == ["refused older", "stored younger"]
+
+
+class TestOnceAndInOrder:
+    """Whatever became of a COMMIT whose answer was lost: each write is told of once, the last one stands."""
+
+    @pytest.mark.parametrize("stored", [True, False], ids=["it was committed", "it was not committed"])
+    def test_what_was_in_doubt_is_stored_once_and_told_of_once(self, house: House, stored: bool) -> None:
+        house.write("doubtful", publication(1))
+        house.writer.answer(AWAY, doubt=True, stored=stored)
+        house.passes(3.0)
+        assert house.told == []
+        assert house.rows == ({"p000001": "e"} if stored else {})
+        house.probes()
+        house.answers()
+        assert house.told == ["stored doubtful"]
+        assert house.rows == {"p000001": "e"}
+        assert house.journal.statistics.writes == 1
+        assert house.journal.backlog == 0
+
+    def test_what_did_not_get_as_far_as_its_commit_is_refused_at_once_and_never_stored(
+        self, house: House
+    ) -> None:
+        house.write("certain", publication(1))
+        house.writer.answer(AWAY)
+        assert house.told == ["refused certain"]
+        assert house.journal.backlog == 0
+        house.probes()
+        house.answers()
+        assert house.rows == {}
+
+    @pytest.mark.parametrize("stored", [True, False], ids=["it was committed", "it was not committed"])
+    def test_a_write_that_finds_the_database_back_comes_after_what_was_in_doubt_before_it(
+        self, house: House, stored: bool
+    ) -> None:
+        house.write("made", publication(1, etag="made"))
+        house.writer.answer(AWAY, doubt=True, stored=stored)
+        house.catch_up("ended", gone(publication(1)))
+        house.answers()
+        assert house.told == ["stored made", "stored ended"]
+        assert house.rows == {}
+
+    def test_a_write_that_finds_it_away_still_is_refused_and_the_doubt_stays(self, house: House) -> None:
+        house.write("doubtful", publication(1))
+        house.writer.answer(AWAY, doubt=True)
+        house.write("later", publication(2))
+        house.writer.answer(AWAY)
+        assert house.told == ["refused later"]
+        assert house.journal.backlog == 1
+
+    def test_what_is_owed_is_not_taken_back_by_an_older_one_that_is_given_up_later(
+        self, house: House
+    ) -> None:
+        house.catch_up("changed", publication(1, etag="changed"))
+        house.writer.answer(AWAY, doubt=True, stored=True)
+        house.catch_up("ended", gone(publication(1)))
+        house.writer.answer(AWAY)
+        house.passes(36.0)
+        assert house.told == ["refused ended", "refused changed"]
+        house.probes()
+        house.answers()
+        assert house.rows == {}
