@@ -49,6 +49,7 @@ BUSY = (
     "sip/limits.py",
     "sip/load.py",
     "sip/ports.py",
+    "sip/refusal.py",
     "sip/request.py",
     "sip/roles.py",
     "sip/routing.py",

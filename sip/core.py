@@ -27,6 +27,7 @@ from sip.errors import (
     TransportError,
 )
 from sip.headers import Credentials, Via
+from sip.headers.via import DEFAULT_PORT
 from sip.identity import Identity, TrustedPeers, UserDirectory, identify, strip_asserted
 from sip.limits import REASONS, RETRY_AFTER, Gate, Verdict
 from sip.load import Load
@@ -41,7 +42,6 @@ from sip.uri import Uri
 
 log = logging.getLogger(__name__)
 
-DEFAULT_PORT = 5060
 _RESPONSE = b"SIP/2.0 "
 
 

@@ -14,6 +14,8 @@ from sip.errors import SipError, TransportError
 from sip.headers import Via
 from sip.load import Load
 from sip.message import Request, Response, parse
+from sip.message.response import safe_reason
+from sip.refusal import read_plain
 from sip.stats import Stats
 from sip.transport.flow import Flow
 
@@ -30,17 +32,19 @@ class Door:
         load: says whether anything is turned away.
         note_source: `SipCore.note_source`, the way of answers.
         knows: `TransactionLayer.knows`.
+        knows_branch: `TransactionLayer.knows_branch`.
         stats: counts what was turned away.
         keeps_out: `SipCore.keeps_out`, whether an address has used up what it may ask: it is not even told.
     """
 
-    __slots__ = ("_keeps_out", "_knows", "_note_source", "_stats", "load")
+    __slots__ = ("_keeps_out", "_knows", "_knows_branch", "_note_source", "_stats", "load")
 
     def __init__(
         self,
         load: Load,
         note_source: Callable[[Request, Via, Flow], Flow],
         knows: Callable[[Request, Via], bool],
+        knows_branch: Callable[[str, str, int, str], bool],
         stats: Stats,
         keeps_out: Callable[[Flow], bool] = lambda flow: False,
     ) -> None:
@@ -48,6 +52,7 @@ class Door:
         self.load = load
         self._note_source = note_source
         self._knows = knows
+        self._knows_branch = knows_branch
         self._stats = stats
 
     @property
@@ -90,6 +95,18 @@ class Door:
         if self._keeps_out(flow):
             # Or a flood would cost most when there is least to spend, and be answered message by message.
             return True
+        plain = read_plain(data)
+        if plain is not None:
+            host, port = flow.remote[0], flow.remote[1]
+            if plain.answers_to(host, port, flow.reliable):
+                if self._knows_branch(plain.branch, plain.host, plain.port, plain.method):
+                    return False
+                key = plain.branch
+                lines = "".join([f"\r\n{name}: {value}" for name, value in load.retry(key)])
+                status_line = f"SIP/2.0 503 {safe_reason(reason)}"
+                answer = plain.refusal(status_line.encode(), _tag(key).encode(), lines.encode(), host, port)
+                self._refused(plain.method, flow, answer)
+                return True
         try:
             request = parse(data)
             if isinstance(request, Response) or request.method in ALWAYS_IN:
@@ -100,17 +117,24 @@ class Door:
             if self._knows(request, via):
                 return False
             key = via.branch or request.call_id
-            tag = f"{zlib.crc32(key.encode('utf-8', 'surrogateescape')):x}"
             answers = self._note_source(request, via, flow)
-            answer = Response.answering(request, 503, reason, to_tag=tag, headers=load.retry(key))
+            refusal = Response.answering(request, 503, reason, to_tag=_tag(key), headers=load.retry(key))
         except SipError:
             # What is wrong with it is said where it is read.
             return False
+        self._refused(request.method, answers, refusal.render())
+        return True
+
+    def _refused(self, method: str, answers: Flow, refusal: bytes) -> None:
         self._stats.shed += 1
-        self._stats.count(request.method, 503)
+        self._stats.count(method, 503)
         try:
-            answers.send(answer.render())
+            answers.send(refusal)
         except TransportError:
             # Nobody is there any more to be told.
-            return True
-        return True
+            return
+
+
+def _tag(key: str) -> str:
+    """The tag in To of a refusal without a state: the same whenever the request comes (RFC 3261 §8.2.7)."""
+    return f"{zlib.crc32(key.encode('utf-8', 'surrogateescape')):x}"

@@ -75,7 +75,9 @@ def build_stack(given: Given) -> Stack:
         gate=_gate(given),
     )
     layer = TransactionLayer(sip_core, given.timers, given.stats, TransactionTimes(t1=given.settings.t1))
-    door = Door(sip_core.load, sip_core.note_source, layer.knows, given.stats, sip_core.keeps_out)
+    door = Door(
+        sip_core.load, sip_core.note_source, layer.knows, layer.knows_branch, given.stats, sip_core.keeps_out
+    )
     request_sender = RequestSender(
         layer,
         given.network,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Self
+from typing import Final, Self
 
 from sip.headers.grammar import malformed, parse_params, render_params
 from sip.uri import parse_host
@@ -13,6 +13,10 @@ _PROTOCOL = re.compile(
 )
 _USUAL = {f"SIP/2.0/{name}": name for name in ("UDP", "TCP", "TLS", "SCTP", "WS", "WSS")}
 """How nearly every Via begins; the others go the long way."""
+
+
+DEFAULT_PORT: Final = 5060
+"""Where answers go if a sent-by names no port (RFC 3261 §18.2.2)."""
 
 
 class Via:

@@ -106,6 +106,7 @@ def _fields(lines: list[str]) -> tuple[dict[str, str], dict[str, list[str]], str
             key = KNOWN.get(name) or canonical_name(name)
         except ValueError:
             colon = ""
+        value = value.strip(" \t")
         if not colon:
             fault = "Malformed header field line"
         elif key in first:

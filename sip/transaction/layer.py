@@ -108,6 +108,10 @@ class TransactionLayer:
         """Whether `request` has a transaction, so that it would be absorbed.  Raises as `receive_request`."""
         return _server_key(request, via, request.method) in self._servers
 
+    def knows_branch(self, branch: str, host: str, port: int, method: str) -> bool:
+        """The same by what a request of RFC 3261 says of itself: `port` of the sent-by is 0 without one."""
+        return _branch_key(branch, host, port, method) in self._servers
+
     def receive_response(self, response: Response) -> bool:
         """Give `response` to its transaction; False if there is none (it is dropped, RFC 6026 §8.9).
 
@@ -238,12 +242,16 @@ class TransactionLayer:
 def _server_key(request: Request, via: Via, method: str) -> ServerKey:
     branch = via.branch
     if branch is not None and branch.startswith(MAGIC_COOKIE) and len(branch) > len(MAGIC_COOKIE):
-        return branch, f"{via.host.lower()}:{via.port or ''}", method
+        return _branch_key(branch, via.host, via.port or 0, method)
     # RFC 2543: what a branch would have said, said by everything that stays the same (§17.2.3).
     cseq = request.cseq
     to_tag = "" if method == "INVITE" else request.to.tag or ""
     parts = (request.uri_text, to_tag, request.from_.tag or "", request.call_id, str(cseq.number))
     return "\n".join(parts), f"{via.transport} {via.host}:{via.port} {branch}", method
+
+
+def _branch_key(branch: str, host: str, port: int, method: str) -> ServerKey:
+    return branch, f"{host.lower()}:{port or ''}", method
 
 
 def _is_new_attempt(transaction: ServerTransaction, request: Request) -> bool:

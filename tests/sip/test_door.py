@@ -29,7 +29,9 @@ class Overloaded(House):
 
     def __init__(self) -> None:
         super().__init__()
-        self.door = Door(self.core.load, self.core.note_source, self.layer.knows, self.stats)
+        self.door = Door(
+            self.core.load, self.core.note_source, self.layer.knows, self.layer.knows_branch, self.stats
+        )
         self.overload()
 
     def overload(self) -> None:
