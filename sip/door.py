@@ -37,7 +37,16 @@ class Door:
         keeps_out: `SipCore.keeps_out`, whether an address has used up what it may ask: it is not even told.
     """
 
-    __slots__ = ("_keeps_out", "_knows", "_knows_branch", "_note_source", "_stats", "load")
+    __slots__ = (
+        "_keeps_out",
+        "_knows",
+        "_knows_branch",
+        "_note_source",
+        "_said",
+        "_stats",
+        "_status_line",
+        "load",
+    )
 
     def __init__(
         self,
@@ -54,6 +63,8 @@ class Door:
         self._knows = knows
         self._knows_branch = knows_branch
         self._stats = stats
+        self._said = ""
+        self._status_line = ""
 
     @property
     def closed(self) -> bool:
@@ -101,10 +112,11 @@ class Door:
             if plain.answers_to(host, port, flow.reliable):
                 if self._knows_branch(plain.branch, plain.host, plain.port, plain.method):
                     return False
+                if reason != self._said:
+                    self._said, self._status_line = reason, f"SIP/2.0 503 {safe_reason(reason)}"
                 key = plain.branch
                 lines = "".join([f"\r\n{name}: {value}" for name, value in load.retry(key)])
-                status_line = f"SIP/2.0 503 {safe_reason(reason)}"
-                answer = plain.refusal(status_line.encode(), _tag(key).encode(), lines.encode(), host, port)
+                answer = plain.refusal(self._status_line, _tag(key), lines, host, port)
                 self._refused(plain.method, flow, answer)
                 return True
         try:

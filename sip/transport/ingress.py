@@ -106,16 +106,11 @@ class Ingress:
         if self._waiting:
             gate = self.gate
             gate.waited(self._expected(now), now)
-            if gate.closed:
-                if self._refusing > REFUSALS:
-                    if gate.drop(data):
-                        return
-                elif gate.turn_away(data, flow):
-                    self._refusing += self._now() - now
-                    return
+            if gate.closed and self._refused(data, flow, now):
+                return
             self._put(data, flow, now)
             return
-        if self.gate.closed and self.gate.turn_away(data, flow):
+        if self.gate.closed and self._refused(data, flow, now):
             return
         if now - self._ended > BREAK:
             self._began = now
@@ -132,6 +127,18 @@ class Ingress:
         if self._call is not None:
             self._call.cancel()
             self._call = None
+
+    def _refused(self, data: bytes, flow: Flow, now: float) -> bool:
+        gate = self.gate
+        if self._refusing > REFUSALS:
+            return gate.drop(data)
+        if not gate.turn_away(data, flow):
+            return False
+        self._refusing += self._now() - now
+        if self._call is None and self._refusing > REFUSALS:
+            # Nothing waits, but the reactor has its turn before more is refused.
+            self._call = self._reactor.callLater(0, self._slice)
+        return True
 
     def _put(self, data: bytes, flow: Flow, now: float) -> None:
         if self._bytes + len(data) > LARGEST:

@@ -32,7 +32,7 @@ def at_a_glance(data: bytes, flow: FakeFlow) -> bytes | None:
     host, port = flow.remote
     if found is None or not found.answers_to(host, port, flow.reliable):
         return None
-    return found.refusal(b"SIP/2.0 503 Busy", b"t1", b"\r\nRetry-After: 7", host, port)
+    return found.refusal("SIP/2.0 503 Busy", "t1", "\r\nRetry-After: 7", host, port)
 
 
 def thorough(data: bytes, flow: FakeFlow) -> bytes:
@@ -50,6 +50,7 @@ def thorough(data: bytes, flow: FakeFlow) -> bytes:
         pytest.param(REGISTER, id="sent-by is the source"),
         pytest.param(REGISTER.replace("7:5060;", "7;"), id="without its port"),
         pytest.param(OPTIONS.replace("198.51.100.9:5060;", "10.0.0.5:5062;rport;"), id="asks for the port"),
+        pytest.param(REGISTER.replace("bKreg1", "bKrport"), id="a branch that says rport"),
         pytest.param(INVITE.replace("=z9hG4bKinv1", "=z9hG4bKinv1;rport"), id="asks for it at the end"),
         pytest.param(
             REGISTER.replace(
@@ -57,15 +58,8 @@ def thorough(data: bytes, flow: FakeFlow) -> bytes:
             ),
             id="came by proxies",
         ),
-        pytest.param(
-            REGISTER.replace("Via:", "v:")
-            .replace("From:", "f:")
-            .replace("To:", "t:")
-            .replace("Call-ID", "i"),
-            id="compact forms",
-        ),
-        pytest.param(REGISTER.replace("To: <", 'To: "Alice, B." <'), id="a quoted name"),
-        pytest.param(REGISTER.replace("To:", "TO:").replace("Call-ID", "Call-Id"), id="in any case"),
+        pytest.param(REGISTER.replace("To: <", "To: Älice <"), id="a name that is no ASCII"),
+        pytest.param(REGISTER.replace("To: <", 'To: "Al\\"ice, B." <'), id="a quoted name"),
         pytest.param(REGISTER.replace("Expires: 600", "Supported:"), id="an empty header field"),
         pytest.param(
             REGISTER.replace("To: <sip:alice@example.com>", "To: sip:alice@example.com"), id="bare URI"
@@ -97,11 +91,20 @@ def test_it_says_what_the_parsed_request_would_be_told(text: str):
             id="in capitals",
         ),
         pytest.param(REGISTER.replace("Expires", "sip-if-match"), id="a publication that is there"),
+        pytest.param(
+            REGISTER.replace("Via:", "v:")
+            .replace("From:", "f:")
+            .replace("To:", "t:")
+            .replace("Call-ID", "i"),
+            id="compact forms",
+        ),
+        pytest.param(REGISTER.replace("To:", "TO:").replace("Call-ID", "Call-Id"), id="unusual case"),
+        pytest.param(
+            REGISTER.replace("    Max", "    v: SIP/2.0/UDP x\n    Max", 1), id="a compact Via below"
+        ),
         pytest.param(REGISTER.replace("To: <sip", "To : <sip"), id="a space before the colon"),
         pytest.param(REGISTER.replace("To: <sip", "To:<sip"), id="none after it"),
         pytest.param(REGISTER.replace("Call-ID: ", "Call-ID:\n      "), id="a folded line"),
-        pytest.param(REGISTER.replace("To: <", 'To: "Al\\"ice" <'), id="a quote in a name"),
-        pytest.param(REGISTER.replace("To: <", "To: Älice <"), id="a name that is no ASCII"),
         pytest.param(
             REGISTER.replace("    CSeq", "    To: <sip:bob@example.com>\n    CSeq"), id="two of a kind"
         ),
@@ -170,7 +173,7 @@ def test_requests_of_real_clients_are_told_the_same(shared: Path):
             read += 1
             assert answer == thorough(data, flow), file.name
     assert tried > 50
-    assert read > 0.8 * tried
+    assert read > 0.9 * tried
 
 
 @given(

@@ -129,6 +129,21 @@ def test_refusals_take_half_of_the_time_at_most_and_what_is_more_is_dropped(part
     assert party.guard.dropped > len(party.guard.turned_away)
 
 
+def test_refusals_are_held_back_too_while_nothing_waits(party: Party):
+    party.guard.load.looked(0.0, "Too much of something", 0.0)
+
+    def slow(data: bytes, flow: Flow) -> bool:
+        party.clock.rightNow += SLICE / 4
+        return Guard.turn_away(party.guard, data, flow)
+
+    party.guard.turn_away = slow  # type: ignore[method-assign]
+    party.deliver(*[b"new"] * 20)
+    assert (len(party.guard.turned_away), party.guard.dropped) == (5, 15)
+    party.turn()
+    party.deliver(b"new")
+    assert len(party.guard.turned_away) == 6
+
+
 def test_a_single_burst_turns_nothing_away(party: Party):
     party.deliver(*[b"new"] * 60)
     while len(party.ingress):
