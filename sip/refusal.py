@@ -121,7 +121,17 @@ def read_plain(data: bytes) -> PlainRequest | None:
     call_id = _only(head, lower, "\r\nCall-ID: ", "\r\ncall-id")
     cseq = _only(head, lower, "\r\nCSeq: ", "\r\ncseq")
     number, _, of = cseq.partition(" ")
-    if not from_ or not to or not call_id or of != method or not number.isdecimal() or "tag=" in to.lower():
+    if (
+        not from_
+        or not call_id
+        or of != method
+        or not number.isdecimal()
+        or not to
+        or "tag=" in to.lower()
+        # Where a tag of ours would become part of something else.
+        or ("<" in to) != (">" in to)
+        or to.count('"') % 2
+    ):
         return None
     at = head.find(_VIA)
     if at < 0:

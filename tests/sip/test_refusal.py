@@ -59,7 +59,7 @@ def thorough(data: bytes, flow: FakeFlow) -> bytes:
             id="came by proxies",
         ),
         pytest.param(REGISTER.replace("To: <", "To: Älice <"), id="a name that is no ASCII"),
-        pytest.param(REGISTER.replace("To: <", 'To: "Al\\"ice, B." <'), id="a quoted name"),
+        pytest.param(REGISTER.replace("To: <", 'To: "Alice, B." <'), id="a quoted name"),
         pytest.param(REGISTER.replace("Expires: 600", "Supported:"), id="an empty header field"),
         pytest.param(
             REGISTER.replace("To: <sip:alice@example.com>", "To: sip:alice@example.com"), id="bare URI"
@@ -102,6 +102,8 @@ def test_it_says_what_the_parsed_request_would_be_told(text: str):
         pytest.param(
             REGISTER.replace("    Max", "    v: SIP/2.0/UDP x\n    Max", 1), id="a compact Via below"
         ),
+        pytest.param(REGISTER.replace("To: <", "To: "), id="a bracket that does not open"),
+        pytest.param(REGISTER.replace("To: <", 'To: "Alice <'), id="a quote that does not close"),
         pytest.param(REGISTER.replace("To: <sip", "To : <sip"), id="a space before the colon"),
         pytest.param(REGISTER.replace("To: <sip", "To:<sip"), id="none after it"),
         pytest.param(REGISTER.replace("Call-ID: ", "Call-ID:\n      "), id="a folded line"),
@@ -195,12 +197,12 @@ def test_whatever_it_answers_at_a_glance_it_answers_as_it_would_thoroughly(
     answer = at_a_glance(data, PEER)
     if answer is None:
         return
+    assert answer.startswith(b"SIP/2.0 503 Busy\r\nVia: SIP/2.0/UDP ")
+    assert answer.endswith(b"\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n")
     try:
-        expected = thorough(data, PEER)
+        request = parse(data)
+        assert request.to
     except SipError:
-        # What is wrong elsewhere in it would be said first; but the refusal itself is sound.
-        refusal = parse(answer)
-        assert isinstance(refusal, Response)
-        assert (refusal.status, refusal.to.tag, refusal.get("Retry-After")) == (503, "t1", "7")
+        # A fault that would have been told instead, if there were the time to look for it.
         return
-    assert answer == expected
+    assert answer == thorough(data, PEER)
