@@ -163,6 +163,36 @@ class ReadOnly:
 
 
 @contextmanager
+def befalling(
+    kind: str, data: Path, url: str | None = None, megabytes: int = 16
+) -> Iterator[tuple[Fault, str | None]]:
+    """What can befall a server, and the URL of its database; None: SQLite in `data`.
+
+    Args:
+        kind: "away", "full" or "read-only".
+        data: its data folder, which is not there yet.
+        url: for "away", that of a PostgreSQL database.
+        megabytes: for "full", how much the disk holds.
+
+    Raises:
+        Impossible: not on this machine.
+    """
+    if kind == "away":
+        assert url is not None
+        proxy = Proxy(url)
+        try:
+            yield proxy, proxy.url
+        finally:
+            proxy.close()
+    elif kind == "full":
+        with small_disk(data, megabytes):
+            yield FullDisk(data), None
+    else:
+        check_immutable(data.parent)
+        yield ReadOnly(data / "presentity.db"), None
+
+
+@contextmanager
 def small_disk(folder: Path, megabytes: int = 16) -> Iterator[Path]:
     """A folder on a file system of its own.  Raises Impossible."""
     folder.mkdir(mode=0o700)

@@ -9,16 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crash_lib.evidence import Evidence
-from crash_lib.faults import (
-    Fault,
-    FullDisk,
-    Impossible,
-    Proxy,
-    ReadOnly,
-    check_immutable,
-    small_disk,
-    suffering,
-)
+from crash_lib.faults import Fault, Impossible, befalling, suffering
 from crash_lib.rounds import CrashTest
 
 AROUND = 2.0
@@ -62,21 +53,11 @@ def server_with(kind: str, folder: Path, url: str | None, seed: int) -> Iterator
         Impossible: not on this machine.
     """
     folder.mkdir()
-    if kind == "away":
-        assert url is not None
-        proxy = Proxy(url)
-        try:
-            with CrashTest(folder, 1, proxy.url, seed) as test:
-                yield test, proxy
-        finally:
-            proxy.close()
-    elif kind == "full":
-        with small_disk(folder / "data", megabytes=64), CrashTest(folder, 1, None, seed) as test:
-            yield test, FullDisk(test.server.data)
-    else:
-        check_immutable(folder)
-        with CrashTest(folder, 1, None, seed) as test:
-            yield test, ReadOnly(test.server.data / "presentity.db")
+    with (
+        befalling(kind, folder / "data", url, megabytes=64) as (fault, database),
+        CrashTest(folder, 1, database, seed) as test,
+    ):
+        yield test, fault
 
 
 def suffer(test: CrashTest, fault: Fault, seconds: float) -> Outage:

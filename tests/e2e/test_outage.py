@@ -14,16 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from crash_lib.faults import (
-    Fault,
-    FullDisk,
-    Impossible,
-    Proxy,
-    ReadOnly,
-    check_immutable,
-    small_disk,
-    suffering,
-)
+from crash_lib.faults import Fault, Impossible, befalling, suffering
 
 from tests.support.scissors import Scissors
 from tests.support.server import Server, postgres_database
@@ -41,24 +32,18 @@ class Suffering(NamedTuple):
     fault: Fault
 
 
+KINDS = {"a full disk": "full", "a read-only file": "read-only", "postgresql away": "away"}
+
+
 @pytest.fixture(
     params=["a full disk", "a read-only file", pytest.param("postgresql away", marks=pytest.mark.postgres)]
 )
 def suffering_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Suffering]:
+    data, kind = tmp_path / "data", KINDS[request.param]
     with ExitStack() as stack:
-        data, database = tmp_path / "data", None
-        fault: Fault
         try:
-            if request.param == "postgresql away":
-                fault = Proxy(stack.enter_context(postgres_database()))
-                stack.callback(fault.close)
-                database = fault.url
-            elif request.param == "a full disk":
-                stack.enter_context(small_disk(data))
-                fault = FullDisk(data)
-            else:
-                check_immutable(tmp_path)
-                fault = ReadOnly(data / "presentity.db")
+            url = stack.enter_context(postgres_database()) if kind == "away" else None
+            fault, database = stack.enter_context(befalling(kind, data, url))
         except (LookupError, Impossible) as error:
             pytest.skip(str(error))
         server = Server(data, listen=["udp"], database=database, options=["--min-expires", "1"])

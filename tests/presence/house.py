@@ -203,6 +203,24 @@ class House:
             flow,
         )
 
+    def message(self, aor: str, sender: str, body: bytes = b"hello", *headers: str) -> list[Response]:
+        """A text of `sender` for `aor`; the answers that it gets at once."""
+        call = next(self._calls)
+        more = "\n".join(["Content-Type: text/plain", *headers])
+        return self.answers(
+            f"""
+            MESSAGE {aor} SIP/2.0
+            Via: SIP/2.0/UDP {TRUSTED};branch=z9hG4bKmessage{call}
+            Max-Forwards: 70
+            From: <{sender}>;tag=1
+            To: <{aor}>
+            Call-ID: message{call}@{TRUSTED}
+            CSeq: 1 MESSAGE
+            {more}
+            """,
+            body=body,
+        )
+
     def document(self, aor: str, watcher: str = f"sip:carol@{DOMAIN}") -> bytes:
         """What is shown of `aor`: fetched, with Expires: 0 (RFC 6665 §4.4.3)."""
         call = next(self._calls)

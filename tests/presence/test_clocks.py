@@ -76,20 +76,7 @@ def take_notifies(house: JumpingHouse) -> list[str]:
 
 
 def send_message(house: JumpingHouse) -> None:
-    answer = house.ask(
-        f"""
-        MESSAGE sip:carol@{DOMAIN} SIP/2.0
-        Via: SIP/2.0/UDP {TRUSTED};branch=z9hG4bKmessage
-        Max-Forwards: 70
-        From: <{ALICE}>;tag=1
-        To: <sip:carol@{DOMAIN}>
-        Call-ID: message@{TRUSTED}
-        CSeq: 1 MESSAGE
-        Content-Type: text/plain
-        Expires: 600
-        """,
-        body=b"hello",
-    )
+    (answer,) = house.message(f"sip:carol@{DOMAIN}", ALICE, b"hello", "Expires: 600")
     assert answer.status == 202, answer.start_line
 
 
@@ -192,19 +179,7 @@ def test_messages_are_delivered_in_the_order_in_which_they_came(house: JumpingHo
     for number in range(3):
         if number == 1:
             house.jump = jump
-        answer = house.ask(
-            f"""
-            MESSAGE {BOB} SIP/2.0
-            Via: SIP/2.0/UDP {TRUSTED};branch=z9hG4bKmessage{number}
-            Max-Forwards: 70
-            From: <{ALICE}>;tag=1
-            To: <{BOB}>
-            Call-ID: message{number}@{TRUSTED}
-            CSeq: 1 MESSAGE
-            Content-Type: text/plain
-            """,
-            body=b"%d" % number,
-        )
+        (answer,) = house.message(BOB, ALICE, b"%d" % number)
         assert answer.status == 202
     house.jump = 0.0
     house.restart()

@@ -7,40 +7,10 @@ import re
 import pytest
 
 from sip.message import Request, Response
+from tests.sip.asking import INVITE, OPTIONS, REGISTER
 from tests.sip.flows import FakeFlow
 from tests.sip.house import House
 from tests.sip.usage.notifier.subscribing import SUBSCRIBE, again, subscribed
-
-OPTIONS = """
-    OPTIONS sip:example.com SIP/2.0
-    Via: SIP/2.0/UDP 198.51.100.9:5060;branch=z9hG4bKopt1
-    Max-Forwards: 70
-    From: <sip:bob@example.com>;tag=b1
-    To: <sip:example.com>
-    Call-ID: options1
-    CSeq: 1 OPTIONS
-"""
-INVITE = """
-    INVITE sip:alice@example.com SIP/2.0
-    Via: SIP/2.0/UDP 192.0.2.7:5060;branch=z9hG4bKinv1
-    Max-Forwards: 70
-    From: <sip:bob@example.com>;tag=b1
-    To: <sip:alice@example.com>
-    Call-ID: invite1
-    CSeq: 1 INVITE
-    Contact: <sip:bob@192.0.2.7:5060>
-"""
-REGISTER = """
-    REGISTER sip:example.com SIP/2.0
-    Via: SIP/2.0/UDP 192.0.2.7:5060;branch=z9hG4bKreg1
-    Max-Forwards: 70
-    From: <sip:alice@example.com>;tag=a1
-    To: <sip:alice@example.com>
-    Call-ID: register1
-    CSeq: 1 REGISTER
-    Contact: <sip:alice@203.0.113.20:5060>
-    Expires: 600
-"""
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import pytest
 
 from sip.door import Door
 from sip.message import Response
+from tests.sip.asking import INVITE, OPTIONS, REGISTER
 from tests.sip.flows import FakeFlow, wire
 from tests.sip.house import House
-from tests.sip.test_core import INVITE, OPTIONS, REGISTER
 from tests.sip.usage.notifier.subscribing import SUBSCRIBE, again, subscribed
 
 PUBLISH = """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.presence.clients.demands import ALICE, CAROL, OPEN
-from tests.presence.house import TRUSTED, House, requests
+from tests.presence.house import House, requests
 from tests.presence.phones import FILES, Phone, need_captures, request_in
 
 need_captures()
@@ -41,25 +41,9 @@ class Test8TheConnectionTheClientOpened:
         stem = f"{client}-REGISTER"
         phone = Phone(house, stem)
         assert phone.ask(FILES[stem]).status == 200
-        self.message_to(house, request_in(FILES[stem]).to.uri.aor)
+        house.message(request_in(FILES[stem]).to.uri.aor, CAROL)
         assert phone.flow.methods == ["MESSAGE"]
         assert house.network.opened == []
-
-    @staticmethod
-    def message_to(house: House, aor: str) -> None:
-        house.receive(
-            f"""
-            MESSAGE {aor} SIP/2.0
-            Via: SIP/2.0/UDP {TRUSTED};branch=z9hG4bKm1
-            Max-Forwards: 70
-            From: <{CAROL}>;tag=m
-            To: <{aor}>
-            Call-ID: m1
-            CSeq: 1 MESSAGE
-            Content-Type: text/plain
-            """,
-            body=b"hello",
-        )
 
     def test_an_answer_may_come_on_another_connection(self, house: House) -> None:
         # libpurple answers on the connection that it opened itself, whichever one the request came on.

@@ -57,6 +57,14 @@ async def arrival() -> None:
     await deferLater(reactor, 0.01)
 
 
+async def connected(party: Maker, raw: Any, folder: Path, kind: str) -> tuple[Limited, Raw]:
+    """A hub that listens for `kind`, and a peer that has connected and sent nothing."""
+    server = Limited(party, generated_folder=folder)
+    peer = await raw(await server.party.listen(f"{kind}:127.0.0.1:0"))
+    await until(lambda: server.open == 1)
+    return server, peer
+
+
 async def from_address(port: int, host: str) -> Raw:
     """A connection that comes from another address of this machine."""
     endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", port, bindAddress=(host, 0))
@@ -76,9 +84,7 @@ class TestSlow:
     async def test_who_connects_and_sends_nothing_is_cut_off(
         self, party: Maker, raw: Any, tmp_path: Path, kind: str
     ) -> None:
-        server = Limited(party, generated_folder=tmp_path)
-        peer = await raw(await server.party.listen(f"{kind}:127.0.0.1:0"))
-        await until(lambda: server.open == 1)
+        server, peer = await connected(party, raw, tmp_path, kind)
         limit, seconds = ("connection_unused", 60) if kind == "tcp" else ("handshake_timeout", 10)
         server.after(seconds - 1)
         assert server.open == 1
@@ -106,9 +112,7 @@ class TestSlow:
     async def test_a_handshake_of_a_byte_a_second_is_cut_off(
         self, party: Maker, raw: Any, tmp_path: Path, kind: str
     ) -> None:
-        server = Limited(party, generated_folder=tmp_path)
-        peer = await raw(await server.party.listen(f"{kind}:127.0.0.1:0"))
-        await until(lambda: server.open == 1)
+        server, peer = await connected(party, raw, tmp_path, kind)
         # To TLS: the beginning of a record that goes on for long.
         hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(100)
         await server.trickle(peer, upgrade() if kind == "ws" else hello, 20)
