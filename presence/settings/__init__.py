@@ -4,8 +4,9 @@
 """
 
 from presence.settings.errors import StartError
+from presence.settings.lifetimes import Lifetimes
 from presence.settings.load import load
-from presence.settings.model import Lifetimes, Settings
+from presence.settings.model import Settings
 from presence.settings.values import HostPort, Network
 
 __all__ = ["HostPort", "Lifetimes", "Network", "Settings", "StartError", "load"]
