@@ -28,6 +28,7 @@ BUSY = (
     "presence/lists",
     "presence/messaging",
     "presence/packages/presence.py",
+    "presence/packages/presence_memory.py",
     "presence/packages/presence_policy.py",
     "presence/packages/presence_view.py",
     "presence/policy/book.py",

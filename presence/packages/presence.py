@@ -10,13 +10,12 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 from presence.composition import (
     EVERYTHING,
     REGISTERED,
     Component,
-    Compose,
     Composed,
     CompositionSettings,
     View,
@@ -35,6 +34,7 @@ from presence.documents.pidf_reader import parse_pidf
 from presence.documents.pidf_withdraw import without_tuple
 from presence.documents.xml import DEFAULT_LIMITS, XmlLimits
 from presence.filters import Means, itself
+from presence.packages.presence_memory import Memory, Shown
 from presence.packages.presence_view import AS_CHANGES, PresenceView, Seen, Tailor, takes_documents
 from sip.errors import UnsupportedMediaType
 from sip.headers import MediaType
@@ -51,7 +51,6 @@ Authorizer = Callable[[str, str], Authorization]
 ViewOf = Callable[[str, str], View]
 """(watcher, presentity) to what the watcher sees."""
 
-_MOST_VIEWS: Final = 64
 _MOST_RECENT: Final = 128
 """Presentities of whom parts of documents are kept: of those whose state was composed last."""
 _PLAINLY_ENCODED: Final = re.compile(
@@ -84,55 +83,6 @@ class _Published(Protocol):
     @property
     def parsed(self) -> object: ...
     def let_go(self) -> None: ...
-
-
-class _Shown(NamedTuple):
-    view: View
-    seen: Seen
-    until: float | None
-    """Epoch seconds at which it is another."""
-
-
-class _Memory:
-    """What was made of the components of one presentity, until they change.
-
-    Documents that were shown stay.  The parts that they were made of stay while the presentity is one of
-    those whose state was composed last (`_MOST_RECENT`): the watchers of a change ask one after the other.
-    """
-
-    __slots__ = ("asked", "components", "composed", "forgotten", "shown")
-
-    def __init__(self) -> None:
-        self.components: list[Component] | None = None
-        self.composed: dict[tuple[tuple[str, int], ...], tuple[tuple[Component, ...], Composed]] | None = None
-        """By the keys of the components and the identity of their documents, with the components."""
-        self.shown: tuple[_Shown, ...] = ()
-        """One for each view."""
-        self.asked = True
-        """Whether somebody has asked since the last change: otherwise nobody watches any more."""
-        self.forgotten = False
-        """Whether there were more views than are kept: then a change may show in none of these."""
-
-    def find(self, view: View) -> _Shown | None:
-        """What was shown to who has `view`."""
-        # Mostly it is the same object for all who have an equal one (`PresencePolicy`).
-        for shown in self.shown:
-            if shown.view is view:
-                return shown
-        for shown in self.shown:
-            if shown.view == view:
-                return shown
-        return None
-
-    def keep(self, shown: _Shown, instead_of: _Shown | None) -> None:
-        """Remember it; who was asked for first goes when there are too many."""
-        if instead_of is not None:
-            self.shown = (*[it for it in self.shown if it is not instead_of], shown)
-        elif len(self.shown) >= _MOST_VIEWS:
-            self.shown = (*self.shown[1:], shown)
-            self.forgotten = True
-        else:
-            self.shown = (*self.shown, shown)
 
 
 def allow_everybody(watcher: str, aor: str) -> Authorization:
@@ -220,7 +170,7 @@ class PresencePackage:
         self._max_documents = max_documents
         self._registered = REGISTERED._replace(priority=self._settings.priority(REGISTRATION, REGISTRATION))
         self._standing: dict[str, Component] = {}
-        self._memories: dict[str, _Memory] = {}
+        self._memories: dict[str, Memory] = {}
         self._recent: OrderedDict[str, None] = OrderedDict()
         self._waits: dict[str, tuple[float, Timer]] = {}
 
@@ -370,9 +320,9 @@ class PresencePackage:
     def composed(self, aor: str, now_wall: float) -> Composed:
         """The whole state of `aor` at `now_wall` (epoch seconds), before anybody's view of it."""
         memory = self._memory(aor)
-        return self._composer(memory)(self._components(aor, memory), now_wall)
+        return memory.composer(self._settings)(self._components(aor, memory), now_wall)
 
-    def _components(self, aor: str, memory: _Memory) -> list[Component]:
+    def _components(self, aor: str, memory: Memory) -> list[Component]:
         if memory.components is None:
             memory.components = self.components(aor)
         return memory.components
@@ -390,34 +340,12 @@ class PresencePackage:
         source = source_name(publication.parsed, publication.source)
         return any(it.key == publication.id and it.source != source for it in memory.components)
 
-    def _composer(self, memory: _Memory) -> Compose:
-        settings = self._settings
-
-        def remembered(components: Sequence[Component], now_wall: float) -> Composed:
-            if memory.composed is None:
-                memory.composed = {}
-            key = tuple([(component.key, id(component.document)) for component in components])
-            kept = memory.composed.get(key)
-            if (
-                kept is not None
-                and (kept[1].changes_at is None or now_wall < kept[1].changes_at)
-                and all(map(_same, kept[0], components))
-            ):
-                return kept[1]
-            composed = compose(components, now_wall, settings)
-            if len(memory.composed) >= _MOST_VIEWS:
-                memory.composed.clear()
-            memory.composed[key] = (tuple(components), composed)
-            return composed
-
-        return remembered
-
-    def _memory(self, aor: str) -> _Memory:
+    def _memory(self, aor: str) -> Memory:
         memory = self._memories.get(aor)
         if memory is None:
             if len(self._memories) >= self._max_documents:
                 del self._memories[next(iter(self._memories))]
-            memory = self._memories[aor] = _Memory()
+            memory = self._memories[aor] = Memory()
         return memory
 
     def _touch(self, aor: str) -> None:
@@ -435,10 +363,10 @@ class PresencePackage:
             for publication in self._publications(other):
                 publication.let_go()
 
-    def _show(self, aor: str, memory: _Memory, view: View, now_wall: float) -> _Shown:
-        composed = view.apply(self._components(aor, memory), now_wall, self._composer(memory))
+    def _show(self, aor: str, memory: Memory, view: View, now_wall: float) -> Shown:
+        composed = view.apply(self._components(aor, memory), now_wall, memory.composer(self._settings))
         body = Body(CONTENT_TYPE, render(aor, composed))
-        return _Shown(view, Seen(view, body, is_feigned=view.feigns), composed.changes_at)
+        return Shown(view, Seen(view, body, is_feigned=view.feigns), composed.changes_at)
 
     def _reconsider(self, aor: str) -> None:
         """Announce a change, unless watchers would be shown the same with what is known now."""
@@ -462,7 +390,7 @@ class PresencePackage:
                     # The same object for who has it already.
                     memory.shown = tuple(
                         [
-                            _Shown(before.view, before.seen, show.until)
+                            Shown(before.view, before.seen, show.until)
                             for before, show in zip(memory.shown, shows, strict=True)
                         ]
                     )
@@ -494,8 +422,3 @@ class PresencePackage:
             self._reconsider(aor)
         else:
             self._wait(aor, moment)
-
-
-def _same(one: Component, other: Component) -> bool:
-    """Whether two components of the same key say the same."""
-    return one.document is other.document and one[:4] == other[:4]
