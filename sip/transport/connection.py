@@ -212,6 +212,10 @@ class Connection(Flow):
             self._table.receive_error(error, self)
         self.close()
 
+    def unreadable(self, error: SipError) -> None:
+        """What came is no message, which is counted; the wire tells the peer in its own way, and closes."""
+        self._table.receive_error(error, self)
+
     def stalled(self) -> None:
         """The wire's buffer is full."""
         if self._stalled_since is None:

@@ -2,11 +2,13 @@
 
 Each WebSocket message is one SIP message; text frames where the message is UTF-8, binary ones otherwise
 (§4.2).  The subprotocol `sip` is required on both sides (§4.1).  Time limits are those of all connections,
-so autobahn's own timers are off.
+so autobahn's own timers are off.  What peers do wrong is counted and logged like any message that cannot be
+read, not as autobahn would: two warnings a connection.
 """
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from autobahn.exception import Disconnected, PayloadExceededError
@@ -22,7 +24,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from sip.errors import TransportError
+from sip.errors import BadRequest, MessageTooLarge, SipError, TransportError
 from sip.transport.connection import Connection, Connections, Outbound
 from sip.transport.spec import host_port
 from sip.transport.stream import end_of, reason_of
@@ -30,11 +32,33 @@ from sip.transport.stream import end_of, reason_of
 if TYPE_CHECKING:
     from autobahn.websocket.types import ConnectionRequest, ConnectionResponse
 
+log = logging.getLogger(__name__)
+
 SUBPROTOCOL: Final = "sip"
 PING: Final = b"\r\n\r\n"
 PONG: Final = b"\r\n"
 GOING_AWAY: Final = 1001
 """RFC 6455 §7.4.1."""
+TOO_LARGE: Final = 1009
+"""RFC 6455 §7.4.1: a message over the limit."""
+REASON: Final = 120
+"""Characters of a reason that go to the log: some repeat what the peer sent."""
+
+
+class _Told:
+    """autobahn's logger: all that it has to tell is about peers, and for who looks for a fault."""
+
+    def debug(self, text: str = "", **fields: object) -> None:
+        """Every step; nobody needs them."""
+
+    trace = debug
+
+    def info(self, text: str = "", **fields: object) -> None:
+        """Something went wrong, on the other side."""
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("websocket.told", extra={"text": text.format(**fields) if fields else text})
+
+    warn = error = failure = info
 
 
 @implementer(IPushProducer)
@@ -45,6 +69,10 @@ class _SipWebSocket:
     transport: Any
     state: int
     data: bytes
+    failedByMe: bool
+    localCloseCode: int | None
+    localCloseReason: bytes | None
+    log = _Told()
 
     def __init__(self) -> None:
         super().__init__()
@@ -105,6 +133,8 @@ class _SipWebSocket:
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone."""
         super().connectionLost(reason)  # type: ignore[misc] # the mixin's other half
+        if self.failedByMe:
+            self._connection.unreadable(_fault(self.localCloseCode, self.localCloseReason))
         why = self._connection.gone(getattr(self, "wasNotCleanReason", None) or reason_of(reason))
         if self.factory.outbound is not None:
             self.factory.outbound.failed(why)
@@ -168,6 +198,11 @@ class SipWebSocketServer(_SipWebSocket, WebSocketServerProtocol):  # type: ignor
             reason = "the WebSocket subprotocol sip is required"
             raise ConnectionDeny(ConnectionDeny.BAD_REQUEST, reason)  # type: ignore[no-untyped-call] # autobahn
         return SUBPROTOCOL
+
+    def failHandshake(self, reason: str, code: int = 400, responseHeaders: Any = None) -> None:
+        """Whoever came is no client of ours."""
+        self._connection.unreadable(BadRequest(f"WebSocket handshake: {reason}"[:REASON]))
+        super().failHandshake(reason, code, responseHeaders)
 
 
 class SipWebSocketClient(_SipWebSocket, WebSocketClientProtocol):  # type: ignore[misc] # half typed
@@ -241,3 +276,10 @@ def _is_text(data: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def _fault(code: int | None, reason: bytes | None) -> SipError:
+    """Why we had to end a WebSocket, as a fault of the stack."""
+    if code == TOO_LARGE:
+        return MessageTooLarge(limit="max_message")
+    return BadRequest(f"WebSocket: {(reason or b'').decode('utf-8', 'replace')}"[:REASON])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import struct
+import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
 
@@ -191,3 +192,19 @@ def test_noise_on_a_connection(server: Server, noise: bytes, transport: str) -> 
 )  # fmt: skip
 def test_frames_that_lie(server: Server, lie: bytes) -> None:
     assert b"SIP/2.0" not in talk(server, "ws", lie, greeting=UPGRADE)
+
+
+def test_hundreds_of_broken_frames_are_counted_and_do_not_flood_the_log(server: Server) -> None:
+    def malformed() -> int:
+        found = re.search(r"^presentity_malformed_total (\S+)", server.get("/metrics")[1], re.MULTILINE)
+        assert found is not None
+        return int(float(found[1]))
+
+    lines, before, begun = len(server.output), malformed(), time.monotonic()
+    for _ in range(300):
+        talk(server, "ws", frame(b"x", 0x83), greeting=UPGRADE)
+    server.wait_until(lambda: malformed() >= before + 300)
+    seconds = time.monotonic() - begun
+    told = server.output[lines:]
+    assert len(told) <= 100 + 10 * seconds + 1
+    assert [line for line in told if "event=message.malformed" not in line] == []

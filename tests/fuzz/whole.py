@@ -81,7 +81,7 @@ def framed(data: bytes, pieces: int = 0) -> tuple[list[bytes], bytes]:
         received.append(message)
 
     def refuse(error: Exception, flow: Any) -> None:
-        received.append(b"")
+        """The close frame tells the peer."""
 
     table = Connections(
         clock, clock.seconds, TransportSettings(max_message=LARGEST), take, refuse,

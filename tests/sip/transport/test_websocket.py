@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import struct
 from pathlib import Path
@@ -192,6 +193,55 @@ async def test_a_message_over_the_limit_closes_with_1009(party: Maker, raw: Any)
     assert struct.unpack("!H", payload[:2]) == (1009,)
     clock.pump([1.0] * 3)
     await until(lambda: peer.lost)
+
+
+@pytest.mark.parametrize(
+    ("said", "reason", "limit"),
+    [
+        (frame(0x3, b""), "400 WebSocket: data frame using reserved opcode 3", ""),
+        (b"\x81\x01x", "400 WebSocket: unmasked client-to-server frame", ""),
+        (frame(TEXT, b"\xff\xff"), "400 WebSocket: encountered invalid UTF-8", ""),
+        (frame(TEXT, bytes(1001)), "513 Message Too Large", "max_message"),
+    ],
+)
+@ensureDeferred
+async def test_a_broken_frame_is_told_of_once_as_a_message_that_cannot_be_read(
+    party: Maker,
+    raw: Any,
+    caplog: pytest.LogCaptureFixture,
+    said: bytes,
+    reason: str,
+    limit: str,
+) -> None:
+    clock = Clock()
+    server = party(hub_options={"clock": clock}, max_message=1000)
+    peer = await raw(await server.listen("ws:127.0.0.1:0"))
+    await opened(peer)
+    peer.write(said + said)
+    await until(lambda: peer.got)
+    clock.pump([1.0] * 3)
+    await until(lambda: peer.lost)
+    await until(lambda: server.errors)
+    [(partial, error, flow)] = server.errors
+    assert (partial, error.limit) == (None, limit)
+    assert str(error).startswith(reason)
+    assert flow.transport == "WS"
+    assert [record for record in caplog.records if record.levelno > logging.DEBUG] == []
+
+
+@ensureDeferred
+async def test_a_handshake_that_fails_is_told_of_in_the_same_way(
+    party: Maker, raw: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = party()
+    peer = await raw(await server.listen("ws:127.0.0.1:0"))
+    peer.write(b"BREW /" + b"x" * 1000 + b" HTTP/1.1\r\nHost: a\r\n\r\n")
+    await until(lambda: peer.lost)
+    [(partial, error, _)] = server.errors
+    assert partial is None
+    assert error.reason.startswith("WebSocket handshake: ")
+    assert len(error.reason) <= 120
+    assert [record for record in caplog.records if record.levelno > logging.DEBUG] == []
 
 
 @ensureDeferred
