@@ -1,8 +1,8 @@
 """A running server: opens what `wiring` builds on, starts it, and ends it without losing anything.
 
 Start: the database is migrated and read, listeners are opened, the state is restored, the journal starts;
-messages are read once the state is there.  End (SIGTERM, SIGINT, SIGHUP): new requests are refused, what is
-under way is answered, the journal is flushed, connections are closed.
+messages are read once the state is there.  End (SIGTERM, SIGINT): new requests are refused, what is under way
+is answered, the journal is flushed, connections are closed.  SIGHUP reloads what can be without a restart.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from presence.operators import Operators
 from presence.provisioning.errors import ProvisioningError
 from presence.runfile import RunFile, claim
 from presence.settings import Settings, StartError
-from presence.signals import on_end
+from presence.signals import on_end, on_reload
 from presence.storage.database import Database, open_database
 from presence.storage.errors import DatabaseError
 from presence.storage.journal.client import JournalClient, JournalSettings
@@ -64,10 +64,17 @@ SETTLE_EVERY = 0.05
 """Seconds between two looks at whether everything is answered, at the end."""
 
 
-def run(settings: Settings, emit: Callable[[str], None] | None = None) -> int:
-    """Run a server until SIGTERM, SIGINT or SIGHUP; returns the exit status.
+def run(
+    settings: Settings,
+    emit: Callable[[str], None] | None = None,
+    reread: Callable[[], Settings] | None = None,
+) -> int:
+    """Run a server until SIGTERM or SIGINT; returns the exit status.
 
-    `emit` prints a line for the operator: one a listener, then `ready`.
+    Args:
+        settings: of the server.
+        emit: prints a line for the operator: one a listener, then `ready`.
+        reread: reads the settings again from where they came from, for SIGHUP.
 
     Raises:
         StartError: something that the operator must put right.
@@ -78,10 +85,11 @@ def run(settings: Settings, emit: Callable[[str], None] | None = None) -> int:
     # Twisted counts wall-clock seconds; delays must not move when somebody sets the clock.
     loop.seconds = time.monotonic
     look_seldom()
-    server = Server(settings, loop, emit or _print)
+    server = Server(settings, loop, emit or _print, reread)
     server.prepare()
     end = _once(lambda: loop.callFromThread(loop.stop))
     on_end(end)
+    on_reload(lambda: loop.callFromThread(server.reload))
     # Once more, for the reactor puts its own in place of some when it starts.
     loop.callWhenRunning(lambda: on_end(end))
     loop.callWhenRunning(server.start)
@@ -95,12 +103,19 @@ def run(settings: Settings, emit: Callable[[str], None] | None = None) -> int:
 class Server:
     """One server on one reactor."""
 
-    def __init__(self, settings: Settings, reactor: Any, emit: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        reactor: Any,
+        emit: Callable[[str], None],
+        reread: Callable[[], Settings] | None = None,
+    ) -> None:
         self.fault: StartError | None = None
         """What kept it from starting."""
         self._settings = settings
         self._reactor = reactor
         self._emit = emit
+        self._reread = reread or (lambda: settings)
         self._started = time.time()
         self._stopping = False
         self._starting: Deferred[None] | None = None
@@ -264,6 +279,29 @@ class Server:
             "journal": parts.journal.failure,
             "outbox": None if parts.follower.healthy else "the database cannot be read",
         }
+
+    def reload(self) -> None:
+        """Look at the certificates now, and say which settings are others than those of the start."""
+        parts = self._running
+        if parts is None or self._stopping:
+            return
+        in_use = [*parts.hub.reload_certificates(), *parts.web.reload_certificates()]
+        try:
+            fresh = self._reread()
+        except StartError as error:
+            log.error("server.settings-unusable", extra={"reason": str(error)})
+            fresh = self._settings
+        changed = [
+            name for name in Settings.model_fields if getattr(fresh, name) != getattr(self._settings, name)
+        ]
+        log.info(
+            "server.reloaded",
+            extra={
+                "certificates": sum(in_use),
+                "certificates_kept": len(in_use) - sum(in_use),
+                "needs_restart": ",".join(changed) or "nothing",
+            },
+        )
 
     # -- end ----------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""The signals that end a server in an orderly way, from its first step to its last.
+"""The signals that a server hears from its first step to its last: two end it in order, one reloads.
 
 Python's own ways are to die at once (SIGTERM, SIGHUP) and to show a traceback (SIGINT).
 """
@@ -9,16 +9,29 @@ import signal
 import sys
 from collections.abc import Callable
 
-ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+ENDING = (signal.SIGTERM, signal.SIGINT)
 
 
 def on_end(handle: Callable[[], None]) -> None:
-    """Call `handle` for each signal that ends; those that the parent wants ignored (nohup) stay so."""
+    """Call `handle` for each signal that ends."""
     for number in ENDING:
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, lambda *_: handle())
+        _on(number, handle)
+
+
+def on_reload(handle: Callable[[], None]) -> None:
+    """Call `handle` for SIGHUP, which whoever manages services means by "reload"; a terminal that goes away
+    sends it too, and ends no server."""
+    _on(signal.SIGHUP, handle)
 
 
 def end_at_once() -> None:
-    """Until somebody else takes over, each such signal ends the process with status 0. Main thread only."""
+    """Until somebody else takes over, each signal that ends does so with status 0, and there is nothing to
+    reload. Main thread only."""
     on_end(lambda: sys.exit(0))
+    on_reload(lambda: None)
+
+
+def _on(number: signal.Signals, handle: Callable[[], None]) -> None:
+    # What the parent wants ignored (nohup) stays so.
+    if signal.getsignal(number) is not signal.SIG_IGN:
+        signal.signal(number, lambda *_: handle())

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet import defer
 from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
@@ -49,6 +49,9 @@ from soapapi.application import SoapApplication
 from soapapi.resource import HttpSettings, SoapResource, is_loopback
 from soapapi.services import Services
 
+if TYPE_CHECKING:
+    from sip.transport.tls import ServerTls
+
 WITHDRAWAL: Final = 5.0
 """Seconds that a logout waits for the event loop."""
 
@@ -83,6 +86,7 @@ class Web:
         self._reactor = reactor
         self._tls = tls
         self._ports: list[IListeningPort] = []
+        self._certificate: ServerTls | None = None
         self._trusted = TrustedPeers(map(str, settings.trust))
         self._limit_reached = limit_reached
         # Clients wait for an answer: they are told sooner than the command line that somebody else writes.
@@ -144,10 +148,14 @@ class Web:
         except ImportError as error:
             raise ListenError(f"cannot listen on https {where}: {error.name} is not installed") from None
         site = LimitedSite(secure_root(health, self.soap), self.limits, self._reactor, self._limit_reached)
-        tls = server_tls(self._tls, f"https {where}")
+        tls = self._certificate = server_tls(self._tls, f"https {where}")
         factory = TLSMemoryBIOFactory(tls, False, site, self._reactor)
         _, line = await self._open("https", where, factory)
         return line
+
+    def reload_certificates(self) -> list[bool]:
+        """`TransportHub.reload_certificates` for HTTPS."""
+        return [] if self._certificate is None else [self._certificate.reload()]
 
     async def close(self) -> None:
         """Close the listeners, and wait for the requests that are being worked on."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import click
 
 from presence.cli.options import assignments, setting, settings_of, where
@@ -24,9 +26,10 @@ from presence.signals import end_at_once
 @assignments
 @click.pass_context
 def serve(context: click.Context) -> int:
-    """Run the server until SIGTERM, SIGINT or SIGHUP.
+    """Run the server until SIGTERM or SIGINT.
 
-    Prints one line a listener and then "ready". The database is made and migrated as needed.
+    Prints one line a listener and then "ready". The database is made and migrated as needed. SIGHUP reloads
+    certificates, and logs which settings have changed since the start and need a restart.
     """
     end_at_once()
     settings = settings_of(context)
@@ -40,4 +43,4 @@ def serve(context: click.Context) -> int:
 
     setup_logging(settings.log_level, settings.log_format)
     route_twisted()
-    return run(settings)
+    return run(settings, reread=partial(settings_of, context))

@@ -37,6 +37,10 @@ Options of `presentity serve`: `--config`, `--data`, `--database`, `--domain`, `
 `--advertise`, `--trust`, `--min-expires`, `--demo`, `--log-level`, `--log-format`, `--log-sip` and `--set`.
 The other commands take `--config`, `--data` and `--database`, before or after the subcommand.
 
+A change is taken at the next start. SIGHUP (`systemctl reload`, a terminal that goes away) ends nothing: the
+files of certificates are looked at, as each new connection does anyhow, and the log says `server.reloaded`
+with the settings that are others now than at the start, under `needs_restart`.
+
 This page is made from the settings themselves: `python -m presence.settings.reference`.
 """
 

@@ -46,6 +46,7 @@ from sip.uri import Uri
 
 if TYPE_CHECKING:
     from sip.message import Request
+    from sip.transport.tls import ServerTls
 
     class HubReactor(IReactorTime, IReactorTCP, IReactorFDSet, IReactorSocket):
         """What the transports need of a reactor: any of Twisted's on POSIX has it."""
@@ -105,6 +106,7 @@ class TransportHub:
         self._udp: list[UdpListener] = []
         self._listening: list[tuple[ListenSpec, Address]] = []
         self._stream_ports: list[IListeningPort] = []
+        self._certificates: list[ServerTls] = []
         self._connecting: dict[Destination, Outbound] = {}
         self._host_names = {"localhost", socket.gethostname().lower()}
         self._own_addresses: dict[str, tuple[float, bool]] = {}
@@ -166,14 +168,19 @@ class TransportHub:
 
             from sip.transport.tls import server_tls
 
-            where = f"{name.lower()} {host_port(spec.host, spec.port)}"
-            factory = TLSMemoryBIOFactory(server_tls(self.settings, where), False, factory, self._reactor)
+            tls = server_tls(self.settings, f"{name.lower()} {host_port(spec.host, spec.port)}")
+            self._certificates.append(tls)
+            factory = TLSMemoryBIOFactory(tls, False, factory, self._reactor)
         return factory  # type: ignore[no-any-return] # of three libraries
 
     @property
     def ports(self) -> list[tuple[ListenSpec, int]]:
         """What was asked for and the port that it got, one entry a listener."""
         return [(spec, bound[1]) for spec, bound in self._listening]
+
+    def reload_certificates(self) -> list[bool]:
+        """Look now whether certificates have changed; for each listener whether its files are in use."""
+        return [certificate.reload() for certificate in self._certificates]
 
     @property
     def datagrams_dropped(self) -> int:

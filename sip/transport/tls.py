@@ -68,23 +68,31 @@ class ServerTls:
         self._certificate = certificate
         self._key = key
         # Before the files are read: what is written meanwhile is seen at the next connection.
-        self._seen = _marks(certificate, key)
+        self._used = self._seen = _marks(certificate, key)
         self._context = _server_context(certificate, key)
 
     def serverConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
         """A fresh connection object for a client that has just come."""
         marks = _marks(self._certificate, self._key)
         if marks != self._seen:
-            self._seen = marks
-            self._replace()
+            self._replace(marks)
         return SSL.Connection(self._context, None)
 
-    def _replace(self) -> None:
+    def reload(self) -> bool:
+        """Look at the files now, also at those that could not be used; whether what they hold is in use."""
+        marks = _marks(self._certificate, self._key)
+        if marks != self._used:
+            self._replace(marks)
+        return self._used == marks
+
+    def _replace(self, marks: tuple[_Mark, ...]) -> None:
+        self._seen = marks
         try:
             self._context = _server_context(self._certificate, self._key)
         except ValueError as error:
             log.error("transport.certificate-kept", extra={"reason": str(error)})
         else:
+            self._used = marks
             log.info("transport.certificate-replaced", extra={"file": str(self._certificate)})
 
 

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+import trustme
 
 from tests.e2e.conftest import StartServer
 from tests.support.server import Server, clean_environment, command, free_port, postgres_database
@@ -176,7 +177,7 @@ def test_a_database_has_one_server_whatever_data_folders_are_named(
         pytest.skip(str(error))
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_while_a_server_prepares_is_an_orderly_end(tmp_path: Path, number: signal.Signals) -> None:
     # What it waits for: somebody has its seat.
     with (tmp_path / "presentity.db-server").open("w") as seat:
@@ -189,7 +190,7 @@ def test_a_signal_while_a_server_prepares_is_an_orderly_end(tmp_path: Path, numb
     assert (server.returncode, "Traceback" in printed, "ready" in printed) == (0, False, False), printed
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_between_the_listeners_and_ready_is_an_orderly_end(
     tmp_path: Path, number: signal.Signals
 ) -> None:
@@ -204,14 +205,65 @@ def test_a_signal_between_the_listeners_and_ready_is_an_orderly_end(
     assert (server.returncode, "Traceback" in printed, "ready" in printed) == (0, False, False), printed
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
-def test_the_other_signals_end_a_running_server_as_sigterm_does(
-    tmp_path: Path, number: signal.Signals
+def test_a_hangup_ends_no_server_that_prepares(tmp_path: Path) -> None:
+    with (tmp_path / "presentity.db-server").open("w") as seat:
+        fcntl.flock(seat, fcntl.LOCK_EX)
+        server = serving("--data", str(tmp_path))
+        until((tmp_path / "presentity.db").exists)
+        time.sleep(0.3)
+        server.send_signal(signal.SIGHUP)
+        time.sleep(0.3)
+        assert server.poll() is None
+    until((tmp_path / "server.json").exists)
+    server.send_signal(signal.SIGTERM)
+    printed, _ = server.communicate(timeout=40)
+    assert (server.returncode, "ready" in printed) == (0, True), printed
+
+
+def test_a_hangup_reloads_certificates_and_says_which_settings_need_a_restart(
+    start_server: StartServer, tmp_path: Path
 ) -> None:
+    authority, file, config = trustme.CA(), tmp_path / "tls.pem", tmp_path / "presentity.toml"
+
+    def renew(name: str) -> None:
+        fresh = file.with_suffix(".new")
+        authority.issue_cert(name).private_key_and_cert_chain_pem.write_to_path(fresh)
+        fresh.replace(file)
+
+    def reloaded() -> str:
+        mark = len(server.output)
+        server.process.send_signal(signal.SIGHUP)
+        return server.wait_for_line(".*event=server.reloaded", since=mark)
+
+    renew("old.example.com")
+    config.write_text(f'tls_certificate = "{file}"\n')
+    server = start_server(
+        *USERS, listen=("udp", "tls"), options=["--config", str(config), "--set", "https=127.0.0.1:0"]
+    )
+    with phone(server, "alice") as alice:
+        alice.register()
+        assert reloaded().endswith("certificates=2 certificates_kept=0 needs_restart=nothing")
+        renew("new.example.com")
+        config.write_text(f'tls_certificate = "{file}"\nt1 = 0.25\nretry_after = 6\n')
+        mark = len(server.output)
+        assert reloaded().endswith("certificates=2 certificates_kept=0 needs_restart=t1,retry_after")
+        replaced = [line for line in server.output[mark:] if "event=transport.certificate-replaced" in line]
+        assert len(replaced) == 2
+        file.write_text("nothing")
+        config.write_text("t1 = ")
+        assert reloaded().endswith("certificates=0 certificates_kept=2 needs_restart=nothing")
+        assert any("event=server.settings-unusable" in line for line in server.output[mark:])
+        # It serves as before.
+        alice.register()
+        assert server.get("/healthz")[0] == 200
+    assert server.stop() == 0
+
+
+def test_sigint_ends_a_running_server_as_sigterm_does(tmp_path: Path) -> None:
     server = serving("--data", str(tmp_path))
     until((tmp_path / "server.json").exists)
-    server.send_signal(number)
-    server.send_signal(number)
+    server.send_signal(signal.SIGINT)
+    server.send_signal(signal.SIGINT)
     printed, _ = server.communicate(timeout=40)
     assert (server.returncode, "Traceback" in printed, "server.stopped" in printed) == (0, False, True), (
         printed

@@ -24,7 +24,7 @@ def served(monkeypatch):
     """A server that only notes the settings it was started with."""
     started: list[Settings] = []
     server = types.ModuleType("presence.server")
-    server.run = lambda settings: started.append(settings) or 0  # type: ignore[attr-defined]
+    server.run = lambda settings, **_: started.append(settings) or 0  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "presence.server", server)
     monkeypatch.setattr("presence.observe.logs.setup_logging", lambda *_: None)
     monkeypatch.setattr("presence.observe.logs.route_twisted", lambda: None)
@@ -128,7 +128,7 @@ def test_what_only_reads_or_changes_creates_no_database(capsys, tmp_path, argume
 
 
 def test_what_the_server_cannot_start_for_is_one_line_and_exit_2(served, capsys, monkeypatch):
-    def refuse(settings):
+    def refuse(settings, **_):
         raise StartError("cannot listen on udp 192.0.2.1:5060:\n Cannot assign requested address")
 
     monkeypatch.setattr(sys.modules["presence.server"], "run", refuse)

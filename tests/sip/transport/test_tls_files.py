@@ -144,6 +144,30 @@ async def test_files_that_are_no_use_leave_the_old_certificate_and_say_so_once(
     assert client.shown == "new.example.com"
 
 
+@ensureDeferred
+async def test_who_reloads_is_told_whether_the_files_are_in_use(
+    party: Maker, raw: Any, files: Files, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = party(tls_certificate=files.certificate, tls_key=files.key)
+    port = await server.listen("tls:127.0.0.1:0")
+    with caplog.at_level(logging.INFO, "sip.transport.tls"):
+        assert server.hub.reload_certificates() == [True]
+        assert caplog.messages == []
+        half_replaced(files)
+        # He who asks again is told again.
+        assert server.hub.reload_certificates() == [False]
+        assert server.hub.reload_certificates() == [False]
+        files.renew("new.example.com")
+        assert server.hub.reload_certificates() == [True]
+    assert caplog.messages == [
+        "transport.certificate-kept",
+        "transport.certificate-kept",
+        "transport.certificate-replaced",
+    ]
+    _, client = await connect(raw, port)
+    assert client.shown == "new.example.com"
+
+
 # -- what is not spoken -----------------------------------------------------------------------------------
 
 WEAK = {
