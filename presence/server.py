@@ -486,6 +486,7 @@ def _transport_settings(settings: Settings) -> TransportSettings:
         connections_burst=settings.address_burst,
         idle_timeout=settings.connection_idle,
         unused_timeout=settings.connection_unused,
+        unproved_timeout=settings.connection_unproved,
         handshake_timeout=settings.handshake_timeout,
         message_timeout=settings.message_timeout,
         connect_timeout=settings.connect_timeout,

@@ -405,6 +405,7 @@ class SipCore:
         )
         if self._gate is not None:
             self._gate.proved(sr.flow, proved.aor)
+        sr.flow.vouched()
         sr.transaction.once = False
         if proxy:
             _take_credentials(request, realm)

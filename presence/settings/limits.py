@@ -51,6 +51,14 @@ class TransportLimits(Group):
         " closed.",
         "seconds",
     )
+    connection_unproved: Rate = setting(
+        600.0,
+        "Limits of transports",
+        "The same for one on which nothing but keep-alives came for so long, and on which nobody has ever"
+        " proved himself by digest; trusted peers excepted. Those of registered phones last as long as their"
+        " keep-alives come. 0: no limit.",
+        "seconds",
+    )
     receive_buffer: Annotated[int, Field(ge=4096)] = setting(
         4_194_304, "Limits of transports", "SO_RCVBUF asked for UDP sockets.", "bytes"
     )

@@ -63,6 +63,7 @@ class Connection(Flow):
         "_key",
         "_local",
         "_lost",
+        "_message_at",
         "_on_lost",
         "_opened",
         "_since",
@@ -70,6 +71,7 @@ class Connection(Flow):
         "_table",
         "_unsent",
         "_used",
+        "_vouched",
         "_why",
         "heard_at",
         "inbound",
@@ -101,6 +103,8 @@ class Connection(Flow):
         self._since = now
         self._opened = False
         self._used = False
+        self._vouched = False
+        self._message_at = now
         self._begun: float | None = None
         self._closing_since: float | None = None
         self._lost = False
@@ -163,6 +167,10 @@ class Connection(Flow):
                 self._closing_since = self._table.now()
             self._channel.abort()
 
+    def vouched(self) -> None:
+        """Whoever is at the other end has proved who he is: his keep-alives keep the connection."""
+        self._vouched = True
+
     def on_lost(self, callback: Callable[[Flow], None]) -> None:
         """Call `callback(flow)` once when the connection is gone; at once if it is already."""
         if self._lost:
@@ -179,7 +187,7 @@ class Connection(Flow):
     def opened(self) -> None:
         """The handshakes are over."""
         self._opened = True
-        self.heard_at = self._since = self._table.now()
+        self.heard_at = self._since = self._message_at = self._table.now()
         self._table.opened(self)
 
     def heard(self) -> None:
@@ -200,6 +208,7 @@ class Connection(Flow):
     def received(self, data: bytes) -> None:
         """One whole message came."""
         self._used = True
+        self._message_at = self.heard_at
         self._begun = None
         if self._table.trace is not None:
             self._table.trace("in", data, self)
@@ -282,11 +291,20 @@ class Connection(Flow):
             self._late("message_timeout", "no end of a message in time")
         elif self.inbound and not self._used and now - self._since >= limits.unused_timeout:
             self._late("connection_unused", "no message in time")
+        elif self._only_pings(now):
+            self._late("connection_unproved", "nothing but keep-alives, of nobody who has proved himself")
         elif now - self.heard_at >= limits.idle_timeout:
             log.debug("transport.idle", extra={"flow": self._key})
             self.close()
         elif self._stalled_since is not None:
             self._overfull(now)
+
+    def _only_pings(self, now: float) -> bool:
+        """Whether a stranger has kept the connection for too long without asking for anything."""
+        limit = self._table.settings.unproved_timeout
+        if not limit or not self.inbound or self._vouched or now - self._message_at < limit:
+            return False
+        return not self._table.trusts(self.remote[0])
 
 
 class Outbound:
@@ -397,7 +415,7 @@ class Connections:
         """Whether `host` may open a connection now; to be asked once for each."""
         if self.full:
             limit = "max_connections"
-        elif self._exempt(host):
+        elif self.trusts(host):
             return True
         else:
             network = network_of(host)
@@ -410,6 +428,10 @@ class Connections:
                 return True
         self.limit_reached(limit, host)
         return False
+
+    def trusts(self, host: str) -> bool:
+        """Whether `host` is one of those without limits of addresses."""
+        return self._exempt(host)
 
     def new_serial(self) -> str:
         """A mark that no other connection has, of this process or another."""

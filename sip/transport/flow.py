@@ -85,6 +85,10 @@ class Flow(ABC):
         """Let unsent data out and close the connection; nothing happens to a UDP flow."""
         return
 
+    def vouched(self) -> None:
+        """Whoever sends by this flow has proved who he is; nothing happens to a UDP flow."""
+        return
+
     def on_lost(self, callback: Callable[[Flow], None]) -> None:
         """Call `callback(flow)` once when the connection goes; at once if it is gone; never for UDP."""
         return

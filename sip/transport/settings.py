@@ -35,6 +35,10 @@ class TransportSettings:
     unused_timeout: float = 60.0
     """The same for one that a peer opened, and on which no message and no keep-alive came yet (seconds)."""
 
+    unproved_timeout: float = 0.0
+    """The same for one on which nothing but keep-alives came for so long, of a peer that is no trusted one
+    and that has not proved who he is (seconds); 0: no limit."""
+
     message_timeout: float = 30.0
     """Time to finish a message that has begun (seconds): an answer to peers that trickle bytes."""
 

@@ -117,6 +117,17 @@ class TestRequestsOfOneAddress:
         assert flood(House(), 1000) == [(200, "OK")] * 1000
 
 
+class TestConnections:
+    def test_a_good_password_proves_the_connection_that_it_came_by_and_a_wrong_one_does_not(self) -> None:
+        house = House()
+        flow = house.network.at(STRANGER, 5062, "TCP")
+        assert prove(house, 1, flow, "wrong").status == 401
+        assert not flow.proved
+        assert prove(house, 2, flow).status == 200
+        assert flow.proved
+        assert not house.network.at(STRANGER, 5064, "TCP").proved
+
+
 class TestWhileThereIsTooMuchToDo:
     def overloaded(self) -> House:
         house = House(**QUICK)

@@ -12,7 +12,7 @@ from sip.transport.flow import Flow
 class FakeFlow(Flow):
     """A path to one peer; what we send stays in `sent`."""
 
-    __slots__ = ("_local", "_lost", "_transport", "gone", "remote", "room", "sent")
+    __slots__ = ("_local", "_lost", "_transport", "gone", "proved", "remote", "room", "sent")
 
     def __init__(self, transport: str = "UDP", host: str = "192.0.2.7", port: int = 5060) -> None:
         self._transport = transport
@@ -20,6 +20,8 @@ class FakeFlow(Flow):
         self.remote = (host, port)
         self.sent: list[bytes] = []
         self.gone = False
+        self.proved = False
+        """Somebody has proved himself by it."""
         self.room = 65507
         """Bytes of the largest datagram."""
         self._lost: list[Callable[[Flow], None]] = []
@@ -46,6 +48,9 @@ class FakeFlow(Flow):
         if self._transport == "UDP" and len(data) > self.room:
             raise DatagramTooLarge(f"{len(data)} bytes do not fit a datagram")
         self.sent.append(data)
+
+    def vouched(self) -> None:
+        self.proved = True
 
     def on_lost(self, callback: Callable[[Flow], None]) -> None:
         self._lost.append(callback)

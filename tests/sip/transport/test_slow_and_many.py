@@ -219,6 +219,67 @@ class TestSlow:
         assert server.open == 1
 
 
+@pytest.mark.parametrize("kind", ["tcp", "ws"])
+class TestPings:
+    """Keep-alives and nothing else (RFC 5626 §4.4.1, RFC 6455 §5.5.2)."""
+
+    async def pinged(self, server: Limited, peer: Raw, kind: str, minutes: int) -> bool:
+        """Whether he still has his connection after so many minutes with a ping in each."""
+        for _ in range(minutes):
+            before = len(peer.got)
+            peer.write(b"\r\n\r\n" if kind == "tcp" else frame(PING, b""))
+            await until(lambda: len(peer.got) > before)  # noqa: B023
+            server.after(60)
+            await arrival()
+            if peer.lost:
+                return False
+        return True
+
+    async def connected(self, server: Limited, raw: Any, kind: str) -> Raw:
+        peer = await raw(await server.party.listen(f"{kind}:127.0.0.1:0"))
+        if kind == "ws":
+            await opened(peer)
+        await until(lambda: server.open == 1)
+        return peer
+
+    @ensureDeferred
+    async def test_of_a_stranger_they_keep_a_connection_for_some_time_only(
+        self, party: Maker, raw: Any, kind: str
+    ) -> None:
+        server = Limited(party, unproved_timeout=600.0)
+        peer = await self.connected(server, raw, kind)
+        assert await self.pinged(server, peer, kind, 9)
+        assert not await self.pinged(server, peer, kind, 2)
+        assert server.reached == [("connection_unproved", "127.0.0.1")]
+
+    @ensureDeferred
+    async def test_a_message_gives_him_as_long_again(self, party: Maker, raw: Any, kind: str) -> None:
+        server = Limited(party, unproved_timeout=600.0)
+        peer = await self.connected(server, raw, kind)
+        assert await self.pinged(server, peer, kind, 9)
+        peer.write(options() if kind == "tcp" else frame(TEXT, options()))
+        await server.party.next()
+        assert await self.pinged(server, peer, kind, 9)
+        assert not await self.pinged(server, peer, kind, 2)
+
+    @ensureDeferred
+    async def test_of_somebody_who_has_proved_himself_they_keep_it(
+        self, party: Maker, raw: Any, kind: str
+    ) -> None:
+        server = Limited(party, unproved_timeout=600.0)
+        peer = await self.connected(server, raw, kind)
+        [connection] = server.party.hub.connections
+        connection.vouched()
+        assert await self.pinged(server, peer, kind, 30)
+        assert server.reached == []
+
+    @ensureDeferred
+    async def test_of_a_trusted_peer_they_keep_it(self, party: Maker, raw: Any, kind: str) -> None:
+        server = Limited(party, exempt="127.0.0.1", unproved_timeout=600.0)
+        peer = await self.connected(server, raw, kind)
+        assert await self.pinged(server, peer, kind, 30)
+
+
 class TestMany:
     @ensureDeferred
     async def test_an_address_may_hold_so_many_connections_and_others_do_not_suffer(
