@@ -31,7 +31,7 @@ from sip.headers.via import DEFAULT_PORT
 from sip.identity import Identity, TrustedPeers, UserDirectory, identify, strip_asserted
 from sip.limits import REASONS, RETRY_AFTER, Gate, Verdict
 from sip.load import Load
-from sip.message import Request, Response, check_request, check_response, parse
+from sip.message import Request, Response, check_lengths, check_request, check_response, parse
 from sip.request import ServerRequest
 from sip.roles import CoreSettings, Doorkeeper, Network, Onward, Service
 from sip.stats import Stats
@@ -275,6 +275,8 @@ class SipCore:
         if service is None:
             raise self._not_allowed()
         self._check_required(sr.request, "Require")
+        if self.settings.max_value_length:
+            check_lengths(sr.request, self.settings.max_value_length)
         # MESSAGE goes on to the user, so there we are a proxy, check and challenge as one.
         forwarded = sr.method == "MESSAGE"
         if forwarded:

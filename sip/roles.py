@@ -77,3 +77,5 @@ class CoreSettings:
     """Value of the Server header field, empty for none."""
     max_header_values: int = 0
     """Header fields of one message and values in them, 0 for no limit."""
+    max_value_length: int = 0
+    """Characters of a value that would be kept, 0 for no limit."""

@@ -32,6 +32,14 @@ class TransportLimits(Group):
         "Limits of transports",
         "Header fields of one message and values in them (its line ends and commas); more is answered 400.",
     )
+    max_value_length: Annotated[int, Field(ge=256)] = setting(
+        2048,
+        "Limits of transports",
+        "Longest value of a header field that is kept with a binding, a publication, a subscription or a"
+        " message: an address in Contact, Path or Record-Route, a line of Accept, Call-ID, Content-Type,"
+        " Event, From or To; more is answered 400.",
+        "characters",
+    )
     max_connections_address: Limit = setting(
         1000,
         "Limits of transports",

@@ -44,6 +44,7 @@ def build_stack(given: Given) -> Stack:
             domains=given.settings.domain,
             supported=("path", *OPTION_TAGS),
             max_header_values=given.settings.max_header_values,
+            max_value_length=given.settings.max_value_length,
         ),
         directory=given.directory,
         trusted=trusted,

@@ -11,6 +11,7 @@ from sip.errors import (
     UnsupportedUriScheme,
     VersionNotSupported,
 )
+from sip.headers import split_commas
 from sip.headers.cseq import METHODS
 from sip.message.message import Message
 from sip.message.request import Request
@@ -21,6 +22,10 @@ _SINGLE = frozenset(
     ("Call-ID", "CSeq", "From", "To", "Max-Forwards", "Content-Type", "Event", "Expires", "SIP-If-Match")
 )
 """Header fields that a message has at most once (RFC 3261 §7.3.1; RFC 4475 §3.3.8)."""
+
+_KEPT_WHOLE = frozenset(("Accept", "Call-ID", "Content-Type", "Event", "From", "To"))
+_KEPT_LISTS = frozenset(("Contact", "Path", "Record-Route"))
+"""Header fields whose values stay with a binding, a publication, a subscription or a message."""
 
 MAGIC_COOKIE = "z9hG4bK"
 
@@ -48,6 +53,31 @@ def check_request(request: Request) -> None:
     if "Contact" in request:
         for contact in request.contacts:
             contact.uri  # noqa: B018  (raises when malformed)
+
+
+def check_lengths(request: Request, longest: int) -> None:
+    """Raises BadRequest if a value that would be kept has more than `longest` characters.
+
+    A list of addresses counts value by value.
+    """
+    for name, line in request._first.items():
+        if len(line) > longest:
+            _check_length(name, line, longest)
+    for name, lines in request._more.items():
+        for line in lines:
+            if len(line) > longest:
+                _check_length(name, line, longest)
+
+
+def _check_length(name: str, line: str, longest: int) -> None:
+    if name in _KEPT_LISTS:
+        values = split_commas(line)
+    elif name in _KEPT_WHOLE:
+        values = [line]
+    else:
+        return
+    if any(len(value) > longest for value in values):
+        raise BadRequest(f"{name} over {longest} characters", limit="max_value_length")
 
 
 def check_response(response: Response) -> None:

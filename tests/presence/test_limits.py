@@ -225,6 +225,82 @@ class TestHeaderValues:
         assert 0 < most < House().settings.max_header_values / 4
 
 
+LONG = "x" * 300
+COMPACT = {"m": "Contact", "o": "Event"}
+
+
+class TestLengths:
+    """Of what is kept for as long as a binding, a subscription or a message is there."""
+
+    def ask(self, method: str, name: str, value: str) -> tuple[House, Response]:
+        house = House(max_value_length=300)
+        usual = {"Contact": "<sip:alice@192.0.2.7>", "Event": "presence", "Content-Type": "text/plain"}
+        usual.pop(COMPACT.get(name, name), None)
+        more = "\n".join(f"{name}: {value}" for name, value in {**usual, name: value}.items())
+        text = options(1, "192.0.2.7", method, more)
+        if method != "REGISTER":
+            text = text.replace("sip:sip.test SIP", f"{ALICE} SIP")
+        return house, house.ask(text)
+
+    @pytest.mark.parametrize(
+        ("method", "name", "value"),
+        [
+            ("REGISTER", "Contact", f"<sip:{LONG}@192.0.2.7>"),
+            ("REGISTER", "Contact", f"<sip:alice@192.0.2.7>;x={LONG}"),
+            ("REGISTER", "Contact", f'"{LONG}" <sip:alice@192.0.2.7>;expires=0'),
+            ("REGISTER", "m", f"<sip:a@192.0.2.7>, <sip:b@192.0.2.7>;x={LONG}, <sip:c@192.0.2.7>"),
+            ("REGISTER", "Path", f"<sip:a.test;lr>, <sip:b.test;lr;x={LONG}>"),
+            ("SUBSCRIBE", "Event", f"presence;id={LONG}"),
+            ("SUBSCRIBE", "o", f"presence;x={LONG}"),
+            ("SUBSCRIBE", "Contact", f"<sip:{LONG}@192.0.2.7>"),
+            ("SUBSCRIBE", "Record-Route", f"<sip:a.test;lr;x={LONG}>"),
+            ("SUBSCRIBE", "Accept", f"application/pidf+xml, text/{LONG}"),
+            ("PUBLISH", "Content-Type", f"application/pidf+xml;x={LONG}"),
+            ("MESSAGE", "Content-Type", f"text/plain;x={LONG}"),
+        ],
+    )
+    def test_a_value_over_the_limit_is_400_with_the_name_of_the_field(
+        self, method: str, name: str, value: str
+    ) -> None:
+        house, refused = self.ask(method, name, value)
+        assert (refused.status, refused.reason) == (400, f"{COMPACT.get(name, name)} over 300 characters")
+        assert counted(house) == {"max_value_length": 1}
+        assert house.journal.rows == {}
+
+    def test_a_call_id_and_a_tag_have_the_limit_too(self) -> None:
+        for name in ("call1", "tag=1"):
+            house = House(max_value_length=300)
+            assert house.ask(register(1).replace(name, name + LONG)).status == 400
+
+    def test_a_list_may_be_longer_than_each_of_its_values(self) -> None:
+        contacts = ", ".join(f"<sip:{number}{LONG[:250]}@192.0.2.7>" for number in range(10))
+        house, taken = self.ask("REGISTER", "Contact", contacts)
+        assert taken.status == 200
+        assert len(house.parts.registrar) == 10
+
+    def test_a_value_of_just_the_limit_is_taken(self) -> None:
+        contact = "<sip:alice@192.0.2.7>;x="
+        _, taken = self.ask("REGISTER", "Contact", contact + "y" * (300 - len(contact)))
+        assert taken.status == 200
+
+    def test_of_a_user_agent_as_much_is_kept_as_people_read(self) -> None:
+        house, taken = self.ask("SUBSCRIBE", "User-Agent", LONG)
+        assert taken.status == 200
+        [(kind, row)] = [(key[0], row) for key, row in house.journal.rows.items()]
+        assert (kind, LONG[:200] in row, LONG in row) == ("subscription", True, False)
+
+    def test_what_is_kept_by_nobody_may_be_longer(self) -> None:
+        house = House(max_value_length=300)
+        assert house.ask(options(1, more=f"Contact: <sip:{LONG}@a.test>")).status == 200
+
+    def test_no_usual_message_is_near_the_limit(self, shared) -> None:
+        most = 0
+        for file in (shared / "captures").rglob("*.sip"):
+            head = file.read_bytes().partition(b"\r\n\r\n")[0]
+            most = max([most, *map(len, head.split(b"\r\n"))])
+        assert 0 < most < House().settings.max_value_length
+
+
 LIST = b"""<?xml version="1.0"?>
 <resource-lists xmlns="urn:ietf:params:xml:ns:resource-lists"><list>%b</list></resource-lists>"""
 

@@ -43,6 +43,7 @@ from sip.usage.notifier.rates import Rates
 from sip.usage.notifier.rows import ANY, ordered, record, removal
 from sip.usage.notifier.settings import NotifierSettings
 from sip.usage.notifier.subscription import Subscription
+from sip.usage.rows import readable
 
 if TYPE_CHECKING:
     from sip.usage.notifier.usage import NotifierUsage
@@ -140,7 +141,7 @@ class SubscribeRequests:
             flow=sr.flow,
             flow_key=sr.flow.key,
             state=state,
-            user_agent=request.get("User-Agent") or "",
+            user_agent=readable(request.get("User-Agent")),
             created_at=wall,
             filter_type=filter_type,
             filter_body=request.body,
