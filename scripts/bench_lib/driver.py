@@ -175,9 +175,9 @@ class Driver:
         """`count` exchanges, `window` of them under way at any time."""
         return self._run(count, window, None, make)
 
-    def through(self, exchanges: Iterator[Exchange], window: int) -> Outcome:
-        """All of these, `window` of them under way at any time."""
-        return self._run(None, window, None, lambda: next(exchanges))
+    def through(self, exchanges: Iterator[Exchange], window: int, rate: float | None = None) -> Outcome:
+        """All of these, at most `window` of them under way at any time, and begun `rate` times a second."""
+        return self._run(None, window, rate, lambda: next(exchanges))
 
     def paced(
         self, count: int, rate: float, make: Callable[[], Exchange], *, window: int = 50_000

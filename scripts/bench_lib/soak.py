@@ -6,7 +6,8 @@ At a mark everything has been signed off; when the last transaction is forgotten
 
 Transactions stay for 64 * T1 (RFC 3261 §17), and memory stays as large as they once made it. With a T1 of
 20 ms (1.3 s) they are as many long before ten thousand requests as after a million; with 500 ms the first
-mark would come before the server is in the state in which it stays.
+mark would come before the server is in the state in which it stays. For the same reason requests come at a
+steady rate: as fast as they can be answered, there would be most of them whenever the machine is quiet.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ QUIET = 64 * T1 + 2.0
 """Seconds until no transaction is left (RFC 3261 timer J)."""
 USERS = 200
 WINDOW = 20
+RATE = 2000.0
+"""Requests a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,7 @@ class Soak:
         driver.watches.clear()
 
     def _through(self, work: Iterator[Exchange], refused: int) -> None:
-        outcome = self._driver.through(work, self._window)
+        outcome = self._driver.through(work, self._window, RATE)
         self._requests += outcome.good + outcome.failed
         self._notifies += outcome.notifies
         self.failed += abs(outcome.failed - refused)

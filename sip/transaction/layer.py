@@ -5,7 +5,7 @@ RFC 3261 §17.1.3 and §17.2.3, with the fallback for peers of RFC 2543 (no magi
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from sip.errors import TransportError
 from sip.headers.via import Via
@@ -20,12 +20,20 @@ from sip.transport.flow import Flow
 
 MAGIC_COOKIE = "z9hG4bK"
 
-ServerKey = tuple[str, str, str]
-"""Branch, sent-by and method; for RFC 2543 peers, their replacement for a branch, "", and method."""
+CANCELLED: Final = (
+    "INVITE", "MESSAGE", "SUBSCRIBE", "PUBLISH", "REGISTER", "OPTIONS", "NOTIFY", "INFO", "REFER"
+)  # fmt: skip
+"""What a CANCEL may be for: it names no method (RFC 3261 §9.1)."""
+
+ServerKey = str
+"""Branch, sent-by and method, a line each; for RFC 2543 peers what replaces the branch is several lines.
+
+One string, for there are as many for half a minute as requests have come.
+"""
 
 
-MergeIdentity = tuple[str, str, int, str]
-"""From tag, Call-ID, CSeq number and method: what stays the same on every path that a request takes."""
+MergeIdentity = str
+"""From tag, Call-ID, CSeq number and method, a line each: the same on every path that a request takes."""
 
 
 class TransactionCore(Protocol):
@@ -170,13 +178,8 @@ class TransactionLayer:
 
     def cancelled_by(self, cancel: Request, via: Via) -> ServerTransaction | None:
         """The transaction that a CANCEL is for (RFC 3261 §9.2)."""
-        key = _server_key(cancel, via, "INVITE")
-        found = self._servers.get(key)
-        if found is not None:
-            return found
-        branch, sent_by, _ = key
-        for method in ("MESSAGE", "SUBSCRIBE", "PUBLISH", "REGISTER", "OPTIONS", "NOTIFY", "INFO", "REFER"):
-            found = self._servers.get((branch, sent_by, method))
+        for method in CANCELLED:
+            found = self._servers.get(_server_key(cancel, via, method))
             if found is not None:
                 return found
         return None
@@ -190,7 +193,7 @@ class TransactionLayer:
         if request.to.tag is not None:
             return False
         cseq = request.cseq
-        identity = (request.from_.tag or "", request.call_id, cseq.number, request.method)
+        identity = f"{request.from_.tag or ''}\n{request.call_id}\n{cseq.number}\n{request.method}"
         known = self._merges.get(identity)
         if known is not None and known != transaction.key:
             other = self._servers.get(known)
@@ -247,11 +250,11 @@ def _server_key(request: Request, via: Via, method: str) -> ServerKey:
     cseq = request.cseq
     to_tag = "" if method == "INVITE" else request.to.tag or ""
     parts = (request.uri_text, to_tag, request.from_.tag or "", request.call_id, str(cseq.number))
-    return "\n".join(parts), f"{via.transport} {via.host}:{via.port} {branch}", method
+    return "\n".join((*parts, f"{via.transport} {via.host}:{via.port} {branch}", method))
 
 
 def _branch_key(branch: str, host: str, port: int, method: str) -> ServerKey:
-    return branch, f"{host.lower()}:{port or ''}", method
+    return f"{branch}\n{host.lower()}:{port or ''}\n{method}"
 
 
 def _is_new_attempt(transaction: ServerTransaction, request: Request) -> bool:

@@ -77,7 +77,7 @@ class ServerTransaction:
         answers: Flow,
     ) -> None:
         self._request: Request | None = request
-        self._via = via
+        self._via: Via | None = via
         self.method = request.method
         self.flow = flow
         """The way that the request came."""
@@ -193,7 +193,8 @@ class ServerTransaction:
         try:
             self._answers.send(self.last)
         except TransportError:
-            self._layer.undeliverable(self._via, self.last)
+            if self._via is not None:
+                self._layer.undeliverable(self._via, self.last)
 
     def _resend(self, _: Response | None) -> None:
         if self.last:
@@ -239,6 +240,8 @@ class ServerTransaction:
         if self._answers.reliable:
             self._linger(0.0)
         else:
+            # No connection of it can be lost.
+            self._via = None
             self._stop_timers()
             self._layer.answered_long_ago.add(self)
 

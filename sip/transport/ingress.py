@@ -31,8 +31,8 @@ SMOOTH: Final = 8
 """Slices over which it is averaged what a message takes."""
 
 LARGEST: Final = 32 * 1024 * 1024
-"""Bytes that may wait.  With more, messages are handled where they are read: then the peers' own buffers
-fill."""
+"""Bytes that may wait.  With more, the oldest are handled where new ones are read: then the peers' own
+buffers fill."""
 
 
 class Gate(Protocol):
@@ -141,10 +141,13 @@ class Ingress:
         return True
 
     def _put(self, data: bytes, flow: Flow, now: float) -> None:
-        if self._bytes + len(data) > LARGEST:
-            self._handle(data, flow)
-            return
-        self._waiting.append((now, data, flow))
+        waiting = self._waiting
+        while waiting and self._bytes + len(data) > LARGEST:
+            # The oldest: handled here, the new one would overtake what waits of its connection.
+            _, oldest, whence = waiting.popleft()
+            self._bytes -= len(oldest)
+            self._handle(oldest, whence)
+        waiting.append((now, data, flow))
         self._bytes += len(data)
         if self._call is None:
             self._call = self._reactor.callLater(0, self._slice)

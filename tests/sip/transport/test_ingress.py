@@ -173,10 +173,18 @@ def test_what_waits_has_a_limit_in_bytes_beyond_which_reading_is_slow(party: Par
     half = b"x" * (LARGEST // 2)
     party.deliver(*[b"x"] * 10)
     waiting = len(party.ingress)
-    assert waiting
+    handled = len(party.handled)
     party.deliver(half, half)
-    assert len(party.ingress) == waiting + 1
-    assert party.handled[-1] == half
+    assert len(party.ingress) == 2
+    assert len(party.handled) == handled + waiting
+
+
+def test_nothing_overtakes_what_waits_even_then(party: Party):
+    messages = [b"%d" % number + b"x" * (LARGEST // 3) for number in range(10)]
+    party.deliver(*[b"first"] * 10, *messages)
+    while len(party.ingress):
+        party.turn()
+    assert party.handled[-10:] == messages
 
 
 def test_at_the_end_what_waits_is_dropped(party: Party):
