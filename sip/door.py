@@ -15,7 +15,7 @@ from sip.headers import Via
 from sip.load import Load
 from sip.message import Request, Response, parse
 from sip.message.response import safe_reason
-from sip.refusal import read_plain
+from sip.refusal import names_tag, read_plain
 from sip.stats import Stats
 from sip.transport.flow import Flow
 
@@ -87,7 +87,9 @@ class Door:
             at = data.find(b"\r\nTo: ")
             if at < 0:
                 at = data.find(b"\r\nt: ")
-            if at < 0 or b"tag=" in data[at : data.find(b"\r\n", at + 2)] or b"\r\nSIP-If-Match:" in data:
+            if at < 0 or names_tag(data[at : data.find(b"\r\n", at + 2)].decode("latin-1")):
+                return False
+            if b"\r\nsip-if-match" in data.lower():
                 return False
         self._stats.shed += 1
         return True
@@ -101,7 +103,8 @@ class Door:
         """
         load = self.load
         reason = load.reason
-        if reason is None or data.startswith(b"SIP/2.0 "):
+        if reason is None or data.startswith(_KEPT):
+            # Whether its address asks too much is looked at where it is read.
             return False
         if self._keeps_out(flow):
             # Or a flood would cost most when there is least to spend, and be answered message by message.

@@ -19,7 +19,6 @@ METHODS: Final = frozenset(
 
 _COOKIE: Final = "z9hG4bK"
 _VIA: Final = "\r\nVia: "
-_SENT_BY: Final = len("SIP/2.0/UDP ")
 
 
 class PlainRequest:
@@ -127,7 +126,7 @@ def read_plain(data: bytes) -> PlainRequest | None:
         or of != method
         or not number.isdecimal()
         or not to
-        or "tag=" in to.lower()
+        or names_tag(to)
         # Where a tag of ours would become part of something else.
         or ("<" in to) != (">" in to)
         or to.count('"') % 2
@@ -149,6 +148,11 @@ def read_plain(data: bytes) -> PlainRequest | None:
     return _along(top, below, method, from_, to, call_id, cseq)
 
 
+def names_tag(to: str) -> bool:
+    """Whether a To might have a tag, however it is written (`;Tag = 1`); True may be wrong, False is not."""
+    return "tag=" in to.lower().replace(" ", "").replace("\t", "")
+
+
 def _only(head: str, lower: str, name: str, any_case: str) -> str:
     """The value of the only line with this name; empty if there is none, or more that could be meant."""
     at = head.find(name)
@@ -166,7 +170,8 @@ def _along(
     protocol, _, sent_by = where.partition(" ")
     host, colon, digits = sent_by.partition(":")
     branch = top.partition(";branch=")[2].partition(";")[0]
-    asked, rport, after = top.partition(";rport")
+    _, rport, after = top.partition(";rport")
+    lower = top.lower()
     if (
         not protocol.startswith("SIP/2.0/")
         or not host.replace(".", "").replace("-", "").isalnum()
@@ -177,11 +182,11 @@ def _along(
         or " " in params
         or "," in params
         or '"' in params
-        or "received" in asked
-        or "received" in after
-        or "maddr" in params
-        # With a value, or twice.
-        or (rport and after and (not after.startswith(";") or ";rport" in after))
+        or "received" in lower
+        or "maddr" in lower
+        # With a value, twice, or in capitals.
+        or (after and not after.startswith(";"))
+        or lower.count(";rport") != (1 if rport else 0)
     ):
         return None
     port = int(digits) if colon else 0

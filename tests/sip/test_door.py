@@ -96,6 +96,13 @@ def test_the_answer_goes_where_the_request_came_from(house: Overloaded):
             ),
             id="within a dialog",
         ),
+        pytest.param(
+            INVITE.replace("INVITE", "INFO").replace(
+                "<sip:alice@example.com>", "<sip:alice@example.com> ;Tag = x"
+            ),
+            id="within a dialog, written otherwise",
+        ),
+        pytest.param(PUBLISH.replace("Expires", "Sip-If-Match: e1\nExpires"), id="Sip-If-Match"),
         pytest.param(PUBLISH.replace("Expires", "SIP-If-Match: e1\nExpires"), id="SIP-If-Match"),
         pytest.param(
             "SIP/2.0 200 OK\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKx\nCSeq: 1 NOTIFY", id="response"

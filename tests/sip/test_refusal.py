@@ -90,6 +90,10 @@ def test_it_says_what_the_parsed_request_would_be_told(text: str):
             INVITE.replace("To: <sip:alice@example.com>", "To: <sip:alice@example.com>;Tag=9"),
             id="in capitals",
         ),
+        pytest.param(
+            INVITE.replace("To: <sip:alice@example.com>", "To: <sip:alice@example.com> ; tag = 9"),
+            id="with blanks",
+        ),
         pytest.param(REGISTER.replace("Expires", "sip-if-match"), id="a publication that is there"),
         pytest.param(
             REGISTER.replace("Via:", "v:")
@@ -120,7 +124,11 @@ def test_it_says_what_the_parsed_request_would_be_told(text: str):
         pytest.param(
             REGISTER.replace("=z9hG4bKreg1", "=z9hG4bKreg1;received=10.0.0.1"), id="a claimed source"
         ),
+        pytest.param(
+            REGISTER.replace("=z9hG4bKreg1", "=z9hG4bKreg1;rport;Received=10.0.0.1"), id="one in capitals"
+        ),
         pytest.param(REGISTER.replace("=z9hG4bKreg1", "=z9hG4bKreg1;maddr=10.0.0.1"), id="maddr"),
+        pytest.param(REGISTER.replace("=z9hG4bKreg1", "=z9hG4bKreg1;RPort"), id="rport in capitals"),
         pytest.param(REGISTER.replace("=z9hG4bKreg1", "=z9hG4bKreg1;rport=5060"), id="a claimed port"),
         pytest.param(REGISTER.replace("=z9hG4bKreg1", "=z9hG4bKreg1;rport;rport"), id="rport twice"),
         pytest.param(REGISTER.replace(":5060;", ":65536;"), id="no port"),
