@@ -52,6 +52,30 @@ class Channel(Protocol):
         """True once the wire itself has begun to close."""
 
 
+class _NoChannel:
+    """What a connection has that is gone: it and its wire must not hold each other in memory."""
+
+    def write_message(self, data: bytes) -> None:
+        """Nobody is there."""
+
+    def lose(self) -> None:
+        """It is closed."""
+
+    def abort(self) -> None:
+        """It is closed."""
+
+    def unfinished(self) -> bool:
+        """Nothing comes any more."""
+        return False
+
+    def leaving(self) -> bool:
+        """It has left."""
+        return True
+
+
+_GONE: Final = _NoChannel()
+
+
 class Connection(Flow):
     """A flow that lives as long as one TCP connection, with whatever is spoken over it."""
 
@@ -91,7 +115,7 @@ class Connection(Flow):
     ) -> None:
         now = table.now()
         self._table = table
-        self._channel = channel
+        self._channel: Channel = channel
         self.transport = transport
         self._local = local
         self.remote = remote
@@ -244,6 +268,7 @@ class Connection(Flow):
         self._lost = True
         log.debug("transport.connection-closed", extra={"flow": self._key, "why": why})
         self._table.gone(self)
+        self._channel = _GONE
         callbacks, self._on_lost = self._on_lost, {}
         for callback in callbacks:
             self._table.guard(callback, self)
@@ -310,11 +335,13 @@ class Connection(Flow):
 class Outbound:
     """One connection of ours on its way: who waits for it, and how it ends."""
 
-    __slots__ = ("_done", "_waiting", "connector", "destination")
+    __slots__ = ("_done", "_waiting", "connector", "destination", "over")
 
     def __init__(self, destination: Destination, done: Callable[[Outbound], None]) -> None:
         self.destination = destination
         self.connector: IConnector | None = None
+        """What stops it; None once it has ended, or they would hold each other in memory."""
+        self.over = False
         self._waiting: list[Deferred[Flow]] = []
         self._done = done
 
@@ -326,7 +353,7 @@ class Outbound:
 
     def succeeded(self, connection: Connection) -> None:
         """The connection is open, with all its handshakes."""
-        self._done(self)
+        self._end()
         waiting, self._waiting = self._waiting, []
         for each in waiting:
             if not each.called:
@@ -334,7 +361,7 @@ class Outbound:
 
     def failed(self, why: str) -> None:
         """The connection did not come about; harmless after `succeeded`."""
-        self._done(self)
+        self._end()
         waiting, self._waiting = self._waiting, []
         target = self.destination
         where = f"{target.transport.lower()} {host_port(target.host, target.port)}"
@@ -342,11 +369,17 @@ class Outbound:
             if not each.called:
                 each.errback(TransportError(f"cannot connect to {where}: {why}"))
 
+    def _end(self) -> None:
+        self.over = True
+        self.connector = None
+        self._done(self)
+
     def cancel(self, why: str) -> None:
         """Give up, wherever the connection stands."""
+        connector = self.connector
         self.failed(why)
-        if self.connector is not None:
-            self.connector.disconnect()
+        if connector is not None:
+            connector.disconnect()
 
 
 class Connections:

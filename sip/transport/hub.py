@@ -278,7 +278,9 @@ class TransportHub:
             factory = TLSMemoryBIOFactory(tls, True, factory, self._reactor)
         # Twisted counts whole seconds here and takes fractions all the same.
         limit: Any = self.settings.connect_timeout
-        outbound.connector = self._reactor.connectTCP(target.host, target.port, factory, limit)
+        connector = self._reactor.connectTCP(target.host, target.port, factory, limit)
+        if not outbound.over:
+            outbound.connector = connector
 
     def _udp_towards(self, host: str) -> UdpListener:
         family = family_of(host)

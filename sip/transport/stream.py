@@ -97,6 +97,8 @@ class SipStream(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone."""
+        # TLS does not let go of its producer by itself.
+        self.transport.unregisterProducer()
         why = self._connection.gone(reason_of(reason))
         if self._outbound is not None:
             self._outbound.failed(why)
@@ -164,6 +166,11 @@ def reason_of(failure: Failure) -> str:
     return f"{name}: {failure.value}".splitlines()[0]
 
 
+def let_go(connector: IConnector) -> None:
+    """Of a connection that is gone: Twisted's connector and its end of it hold each other in memory."""
+    connector.transport = None  # type: ignore[attr-defined] # of Twisted's BaseConnector
+
+
 class StreamFactory(ClientFactory):
     """Makes the protocol of each TCP or TLS connection, accepted or (with `outbound`) our own."""
 
@@ -184,3 +191,7 @@ class StreamFactory(ClientFactory):
         """Nobody accepted our connection."""
         if self._outbound is not None:
             self._outbound.failed(reason_of(reason))
+
+    def clientConnectionLost(self, connector: IConnector, reason: Failure) -> None:
+        """A connection of ours is gone."""
+        let_go(connector)

@@ -27,7 +27,7 @@ from zope.interface import implementer
 from sip.errors import BadRequest, MessageTooLarge, SipError, TransportError
 from sip.transport.connection import Connection, Connections, Outbound
 from sip.transport.spec import host_port
-from sip.transport.stream import end_of, reason_of
+from sip.transport.stream import end_of, let_go, reason_of
 
 if TYPE_CHECKING:
     from autobahn.websocket.types import ConnectionRequest, ConnectionResponse
@@ -72,6 +72,7 @@ class _SipWebSocket:
     failedByMe: bool
     localCloseCode: int | None
     localCloseReason: bytes | None
+    is_closed: Any
     log = _Told()
 
     def __init__(self) -> None:
@@ -133,6 +134,9 @@ class _SipWebSocket:
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone."""
         super().connectionLost(reason)  # type: ignore[misc] # the mixin's other half
+        # autobahn's Deferred, which has this protocol as its result.
+        self.is_closed = None
+        self.transport.unregisterProducer()
         if self.failedByMe:
             self._connection.unreadable(_fault(self.localCloseCode, self.localCloseReason))
         why = self._connection.gone(getattr(self, "wasNotCleanReason", None) or reason_of(reason))
@@ -266,6 +270,10 @@ class WebSocketConnector(WebSocketClientFactory):
     def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
         """Nobody accepted our connection."""
         self.outbound.failed(reason_of(reason))
+
+    def clientConnectionLost(self, connector: IConnector, reason: Failure) -> None:
+        """A connection of ours is gone."""
+        let_go(connector)
 
 
 def _is_text(data: bytes) -> bool:

@@ -61,6 +61,10 @@ class _Wire(StringTransport):
     def setTcpNoDelay(self, enabled: bool) -> None:
         """Nor here."""
 
+    def unregisterProducer(self) -> None:
+        """As TCP and TLS have it: harmless when there is none."""
+        self.producer = None
+
     def abortConnection(self) -> None:
         self.disconnecting = True
 
