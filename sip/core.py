@@ -329,7 +329,10 @@ class SipCore:
         """CANCEL is answered hop by hop; the request that it is for learns of it (RFC 3261 §9.2)."""
         target = self.layer.cancelled_by(sr.request, sr.request.via)
         if target is None or not self._same_hop(sr, target):
-            raise NoSuchCall("Nothing To Cancel")
+            sr.reject(NoSuchCall("Nothing To Cancel"))
+            # Remembered, it would be given the CANCEL of who may: both have the same name.
+            self.layer.forget(sr.transaction)
+            return
         sr.reply(200)
         if target.on_cancel is not None and not target.final_status:
             target.on_cancel(sr.request)

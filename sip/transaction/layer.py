@@ -184,6 +184,10 @@ class TransactionLayer:
                 return found
         return None
 
+    def forget(self, transaction: ServerTransaction) -> None:
+        """End a transaction that is answered; the same request that comes again is a new one."""
+        transaction._end(None)
+
     def is_merged(self, transaction: ServerTransaction) -> bool:
         """True if the same request reached us before on another path (RFC 3261 §8.2.2.2): answer 482.
 

@@ -316,6 +316,27 @@ class TestForwarding:
         assert house.ask(cancel, house.stranger).status == 481
         assert phone.methods == ["INVITE"]
 
+    def test_nor_does_it_take_the_place_of_the_callers_own(self, house: House) -> None:
+        phone = self.registered(house)
+        phone.take()
+        house.receive(INVITE)
+        house.answer(phone.messages[0], 180, phone)
+        cancel = INVITE.replace("INVITE", "CANCEL")
+        house.ask(cancel, house.stranger)
+        house.peer.take()
+        assert house.ask(cancel).status == 200
+        assert phone.methods == ["INVITE", "CANCEL"]
+
+    def test_a_cancel_that_overtook_its_request_is_for_it_when_it_comes_again(self, house: House) -> None:
+        phone = self.registered(house)
+        phone.take()
+        cancel = INVITE.replace("INVITE", "CANCEL")
+        house.ask(cancel)
+        house.receive(INVITE)
+        house.answer(phone.messages[0], 180, phone)
+        house.peer.take()
+        assert house.ask(cancel).status == 200
+
     def test_the_ack_and_the_bye_of_a_call_pass_through(self, house: House) -> None:
         phone = self.registered(house)
         phone.take()
