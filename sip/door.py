@@ -15,7 +15,7 @@ from sip.headers import Via
 from sip.load import Load
 from sip.message import Request, Response, parse
 from sip.message.response import safe_reason
-from sip.refusal import names_tag, read_plain
+from sip.refusal import PlainRequest, names_tag, read_plain
 from sip.stats import Stats
 from sip.transport.flow import Flow
 
@@ -110,18 +110,8 @@ class Door:
             # Or a flood would cost most when there is least to spend, and be answered message by message.
             return True
         plain = read_plain(data)
-        if plain is not None:
-            host, port = flow.remote[0], flow.remote[1]
-            if plain.answers_to(host, port, flow.reliable):
-                if self._knows_branch(plain.branch, plain.host, plain.port, plain.method):
-                    return False
-                if reason != self._said:
-                    self._said, self._status_line = reason, f"SIP/2.0 503 {safe_reason(reason)}"
-                key = plain.branch
-                lines = "".join([f"\r\n{name}: {value}" for name, value in load.retry(key)])
-                answer = plain.refusal(self._status_line, _tag(key), lines, host, port)
-                self._refused(plain.method, flow, answer)
-                return True
+        if plain is not None and plain.answers_to(flow.remote[0], flow.remote[1], flow.reliable):
+            return self._turn_away_plain(plain, flow, reason)
         try:
             request = parse(data)
             if isinstance(request, Response) or request.method in ALWAYS_IN:
@@ -138,6 +128,17 @@ class Door:
             # What is wrong with it is said where it is read.
             return False
         self._refused(request.method, answers, refusal.render())
+        return True
+
+    def _turn_away_plain(self, request: PlainRequest, flow: Flow, reason: str) -> bool:
+        key = request.branch
+        if self._knows_branch(key, request.host, request.port, request.method):
+            return False
+        if reason != self._said:
+            self._said, self._status_line = reason, f"SIP/2.0 503 {safe_reason(reason)}"
+        lines = "".join([f"\r\n{name}: {value}" for name, value in self.load.retry(key)])
+        refusal = request.refusal(self._status_line, _tag(key), lines, flow.remote[0], flow.remote[1])
+        self._refused(request.method, flow, refusal)
         return True
 
     def _refused(self, method: str, answers: Flow, refusal: bytes) -> None:
