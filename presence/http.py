@@ -175,6 +175,7 @@ class LimitedChannel(http.HTTPChannel):
     site: Any
     _beginning: IDelayedCall | None = None
     _whole = False
+    _closing = False
 
     def dataReceived(self, data: bytes) -> None:
         """Some bytes."""
@@ -192,6 +193,15 @@ class LimitedChannel(http.HTTPChannel):
         """The client has gone."""
         self._begun()
         super().connectionLost(reason)  # type: ignore[no-untyped-call]
+        if not self._closing:
+            # TLS does not let go of its producer by itself, and they would hold each other in memory.
+            wire: Any = self._networkProducer
+            wire.unregisterProducer()
+
+    def loseConnection(self) -> None:
+        """Close when all is written; nothing is produced any more."""
+        self._closing = True
+        super().loseConnection()  # type: ignore[no-untyped-call]
 
     def request_is_whole(self) -> None:
         """All of a request came with the bytes at hand."""

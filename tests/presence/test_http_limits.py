@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from typing import Any
 
 import pytest
@@ -171,3 +173,28 @@ class TestConnections:
         assert all(many.connect(STRANGER) for _ in range(10))
         assert many.connect(STRANGER) is None
         assert many.reached == [("http_max_connections", STRANGER)]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", id="a request"),
+        pytest.param(b"GET /healthz HT", id="half a request"),
+        pytest.param(b"\0\r\n\r\n", id="no request"),
+    ],
+)
+def test_a_connection_that_is_gone_leaves_nothing_to_the_collector(data: bytes) -> None:
+    """It looks at nothing that has lived for long (decision 0017)."""
+    site = Site()
+    site.write(data)
+    gone = weakref.ref(site.channel)
+    gc.collect()
+    gc.disable()
+    try:
+        site.end()
+        site.clock.advance(60)
+        del site.channel
+        assert gone() is None
+    finally:
+        gc.enable()
