@@ -22,7 +22,7 @@ SLICE: Final = 0.01
 REFUSALS: Final = SLICE
 """Seconds that may go into refusals from one slice to the next; what is more is dropped.  A refusal costs
 some tenth of a request: with many times what can be done, nothing else would be done (receive livelock).
-Not less, for what is dropped comes again."""
+Not less, for what is dropped comes again.  Connections are held back by their peers' own buffers instead."""
 
 BREAK: Final = 0.001
 """Seconds between two messages in which the reactor certainly had it."""
@@ -130,7 +130,8 @@ class Ingress:
 
     def _refused(self, data: bytes, flow: Flow, now: float) -> bool:
         gate = self.gate
-        if self._refusing > REFUSALS:
+        # What is dropped comes again, but only where it may have been lost: on a connection it is told.
+        if self._refusing > REFUSALS and not flow.reliable:
             return gate.drop(data)
         if not gate.turn_away(data, flow):
             return False

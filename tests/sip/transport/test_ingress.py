@@ -144,6 +144,19 @@ def test_refusals_are_held_back_too_while_nothing_waits(party: Party):
     assert len(party.guard.turned_away) == 6
 
 
+def test_on_a_connection_nothing_is_dropped_for_nothing_comes_again_there(party: Party):
+    party.guard.load.looked(0.0, "Too much of something", 0.0)
+    party.flow = FakeFlow("TCP")
+
+    def slow(data: bytes, flow: Flow) -> bool:
+        party.clock.rightNow += SLICE / 4
+        return Guard.turn_away(party.guard, data, flow)
+
+    party.guard.turn_away = slow  # type: ignore[method-assign]
+    party.deliver(*[b"new"] * 20)
+    assert (len(party.guard.turned_away), party.guard.dropped) == (20, 0)
+
+
 def test_a_single_burst_turns_nothing_away(party: Party):
     party.deliver(*[b"new"] * 60)
     while len(party.ingress):
