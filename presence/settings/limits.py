@@ -37,7 +37,8 @@ class TransportLimits(Group):
         "Limits of transports",
         "Longest value of a header field that is kept with a binding, a publication, a subscription or a"
         " message: an address in Contact, Path or Record-Route, a line of Accept, Call-ID, Content-Type,"
-        " Event, From or To; more is answered 400.",
+        " Event, From or To; more is answered 400. All values of one (but Contact) may have four times"
+        " as many.",
         "characters",
     )
     max_connections_address: Limit = setting(

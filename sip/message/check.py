@@ -27,6 +27,9 @@ _KEPT_WHOLE = frozenset(("Accept", "Call-ID", "Content-Type", "Event", "From", "
 _KEPT_LISTS = frozenset(("Contact", "Path", "Record-Route"))
 """Header fields whose values stay with a binding, a publication, a subscription or a message."""
 
+TOGETHER = 4
+"""So many times the longest value may all values of one header field have: a path of some hundred proxies."""
+
 MAGIC_COOKIE = "z9hG4bK"
 
 
@@ -58,26 +61,26 @@ def check_request(request: Request) -> None:
 def check_lengths(request: Request, longest: int) -> None:
     """Raises BadRequest if a value that would be kept has more than `longest` characters.
 
-    A list of addresses counts value by value.
+    A list of addresses counts value by value.  All values of one name together may have `TOGETHER` times as
+    many; Contacts are bounded by the number of bindings.
     """
+    more = request._more
     for name, line in request._first.items():
-        if len(line) > longest:
-            _check_length(name, line, longest)
-    for name, lines in request._more.items():
-        for line in lines:
-            if len(line) > longest:
-                _check_length(name, line, longest)
+        if len(line) > longest or name in more:
+            _check_length(name, [line, *more.get(name, ())], longest)
 
 
-def _check_length(name: str, line: str, longest: int) -> None:
+def _check_length(name: str, lines: list[str], longest: int) -> None:
     if name in _KEPT_LISTS:
-        values = split_commas(line)
+        values = [value for line in lines for value in split_commas(line)]
     elif name in _KEPT_WHOLE:
-        values = [line]
+        values = lines
     else:
         return
     if any(len(value) > longest for value in values):
         raise BadRequest(f"{name} over {longest} characters", limit="max_value_length")
+    if name != "Contact" and sum(map(len, lines)) > TOGETHER * longest:
+        raise BadRequest(f"{name} over {TOGETHER * longest} characters in all", limit="max_value_length")
 
 
 def check_response(response: Response) -> None:

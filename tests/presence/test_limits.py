@@ -278,6 +278,14 @@ class TestLengths:
         assert taken.status == 200
         assert len(house.parts.registrar) == 10
 
+    @pytest.mark.parametrize("between", [", ", "\nRecord-Route: "])
+    def test_all_values_of_a_field_together_have_four_times_the_limit(self, between: str) -> None:
+        house, refused = self.ask(
+            "SUBSCRIBE", "Record-Route", between.join(f"<sip:{LONG[:250]}@a.test;lr>" for _ in range(5))
+        )
+        assert (refused.status, refused.reason) == (400, "Record-Route over 1200 characters in all")
+        assert house.journal.rows == {}
+
     def test_a_value_of_just_the_limit_is_taken(self) -> None:
         contact = "<sip:alice@192.0.2.7>;x="
         _, taken = self.ask("REGISTER", "Contact", contact + "y" * (300 - len(contact)))
