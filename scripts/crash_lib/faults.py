@@ -80,9 +80,13 @@ class Proxy:
         listener, self._listener = self._listener, None
         if listener is not None:
             close_socket(listener)
+        self.cut()
+
+    def cut(self) -> None:
+        """Cut all connections; new ones are let through as before."""
         with self._lock:
-            cut, self._open = self._open, set()
-        for one in cut:
+            held, self._open = self._open, set()
+        for one in held:
             # A reset, so that the port is free for the next listener.
             with contextlib.suppress(OSError):
                 one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

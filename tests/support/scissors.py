@@ -19,9 +19,10 @@ class Scissors(Proxy):
     def _passes(self, data: bytes) -> None:
         if self.armed is not None and _is_at(self.armed, data):
             self.armed = None
-            self.begin()
-            if not self.away:
-                self.end()
+            if self.away:
+                self.begin()
+            else:
+                self.cut()
 
 
 def _is_at(place: str, data: bytes) -> bool:

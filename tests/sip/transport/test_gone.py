@@ -22,18 +22,23 @@ from .test_websocket import TEXT, frame, opened
 
 KINDS = ["tcp", "tls", "ws", "wss"]
 
+ROOMS = frozenset(f"sip.transport.{name}" for name in ("connection", "stream", "websocket"))
+SERVERS = frozenset({"Connections", "StreamFactory", "WebSocketListener"})
+"""Of these modules, but for all connections together: a server of a test before may end only now."""
+
 
 @pytest.fixture
 def left() -> Iterator[Callable[[], Counter[str]]]:
-    """Says what of ours only the collector has found since."""
+    """Says what of a connection only the collector has found since."""
     gc.collect()
     gc.disable()
     gc.set_debug(gc.DEBUG_SAVEALL)
 
     def ours() -> Counter[str]:
         gc.collect()
-        kinds = (type(found) for found in gc.garbage)
-        return Counter(kind.__name__ for kind in kinds if kind.__module__.startswith("sip."))
+        kinds = (type(each) for each in gc.garbage)
+        found = (kind.__name__ for kind in kinds if kind.__module__ in ROOMS)
+        return Counter(name for name in found if name not in SERVERS)
 
     yield ours
     gc.set_debug(0)
