@@ -23,22 +23,25 @@ from .test_websocket import TEXT, frame, opened
 KINDS = ["tcp", "tls", "ws", "wss"]
 
 ROOMS = frozenset(f"sip.transport.{name}" for name in ("connection", "stream", "websocket"))
-SERVERS = frozenset({"Connections", "StreamFactory", "WebSocketListener"})
-"""Of these modules, but for all connections together: a server of a test before may end only now."""
+
+
+def of_a_connection(kind: type) -> bool:
+    return kind.__module__ in ROOMS
 
 
 @pytest.fixture
 def left() -> Iterator[Callable[[], Counter[str]]]:
     """Says what of a connection only the collector has found since."""
     gc.collect()
+    # Servers of tests before may end only now.
+    before = {id(each) for each in gc.get_objects() if of_a_connection(type(each))}
     gc.disable()
     gc.set_debug(gc.DEBUG_SAVEALL)
 
     def ours() -> Counter[str]:
         gc.collect()
-        kinds = (type(each) for each in gc.garbage)
-        found = (kind.__name__ for kind in kinds if kind.__module__ in ROOMS)
-        return Counter(name for name in found if name not in SERVERS)
+        found = (each for each in gc.garbage if of_a_connection(type(each)) and id(each) not in before)
+        return Counter(type(each).__name__ for each in found if type(each).__name__ != "Connections")
 
     yield ours
     gc.set_debug(0)
