@@ -176,9 +176,8 @@ def _parse(text: str) -> AnyUri:
     match = _SIP.fullmatch(rest)
     if match is None:
         raise BadRequest("Malformed SIP URI")
-    user, password, host, ipv6, port_text, params, headers = match.groups()
-    if ipv6 is not None:
-        host = _ipv6(ipv6)
+    user, password, named, ipv6, port_text, params, headers = match.groups()
+    host = named if ipv6 is None else _ipv6(ipv6)
     port = None if port_text is None else int(port_text)
     if port is not None and port > 65535:
         raise BadRequest("Malformed SIP URI")

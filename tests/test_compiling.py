@@ -65,6 +65,7 @@ def traps(tree: ast.Module) -> Iterator[str]:
             for inner in ast.walk(node):
                 if isinstance(inner, ast.ClassDef):
                     yield f"{inner.lineno}: {inner.name} is a class in a function"
+            yield from _groups_into_strings(node)
             inner_functions = [
                 it for it in ast.walk(node) if isinstance(it, ast.FunctionDef) and it is not node
             ]
@@ -76,6 +77,18 @@ def traps(tree: ast.Module) -> Iterator[str]:
                     yield f"{inner.lineno}: {inner.name} and {both} are a cycle that nobody collects"
         elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("locals", "sys._getframe"):
             yield f"{node.lineno}: compiled functions have no frames"
+
+
+def _groups_into_strings(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]:
+    """Groups of a match may be None, which a name that had a string before does not take."""
+    before: set[str] = set()
+    assigned = [node for node in ast.walk(function) if isinstance(node, ast.Assign)]
+    for node in sorted(assigned, key=lambda each: each.lineno):
+        names = {it.id for target in node.targets for it in ast.walk(target) if isinstance(it, ast.Name)}
+        if isinstance(node.value, ast.Call) and ast.unparse(node.value.func).endswith(".groups"):
+            for name in sorted(names & before):
+                yield f"{node.lineno}: {name} has had another value before that of a group"
+        before |= names
 
 
 @pytest.mark.parametrize("name", compiled())
@@ -91,6 +104,7 @@ def test_nothing_is_in_it_that_mypyc_gets_wrong(name: str) -> None:
         "def make():\n    class Inner: ...",
         "def show():\n    return locals()",
         "def make():\n    def one(): ...\n    def other():\n        return one",
+        "def read():\n    host, port = text.split(':')\n    host, name = match.groups()",
     ],
 )
 def test_each_of_these_would_be_found(source: str) -> None:

@@ -110,8 +110,8 @@ def parse_params(text: str, header: str = "parameterised") -> dict[str, str | No
         match = _PARAM.match(text, position)
         if match is None:
             raise malformed(header, "bad parameter")
-        name, quoted, plain = match.groups()
-        name = name.lower()
+        written, quoted, plain = match.groups()
+        name = written.lower()
         held = plain if quoted is None else Quoted(unescape(quoted))
         if name in params:
             _repeated(params, name, held, header)

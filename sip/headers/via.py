@@ -67,9 +67,9 @@ class Via:
         match = _PROTOCOL.fullmatch(head)
         if match is None:
             raise malformed("Via")
-        name, version, other, sent_by = match.groups()
+        name, version, other, place = match.groups()
         try:
-            host, port = parse_host(sent_by.strip(" \t"))
+            host, port = parse_host(place.strip(" \t"))
         except ValueError as error:
             raise malformed("Via", str(error)) from None
         params = parse_params(semicolon + rest, "Via") if semicolon else {}
