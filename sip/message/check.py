@@ -64,10 +64,12 @@ def check_lengths(request: Request, longest: int) -> None:
     A list of addresses counts value by value.  All values of one name together may have `TOGETHER` times as
     many; Contacts are bounded by the number of bindings.
     """
-    more = request._more
-    for name, line in request._first.items():
-        if len(line) > longest or name in more:
-            _check_length(name, [line, *more.get(name, ())], longest)
+    first, more = request._first, request._more
+    for name, line in first.items():
+        if len(line) > longest:
+            _check_length(name, [line], longest)
+    for name, lines in more.items():
+        _check_length(name, [first[name], *lines], longest)
 
 
 def _check_length(name: str, lines: list[str], longest: int) -> None:
