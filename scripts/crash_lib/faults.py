@@ -113,20 +113,21 @@ class Proxy:
                     return
                 self._open |= {front, back}
             for source, sink in ((front, back), (back, front)):
-                threading.Thread(target=self._pass, args=(source, sink), daemon=True, name="proxy").start()
+                arguments = (source, sink, front)
+                threading.Thread(target=self._pass, args=arguments, daemon=True, name="proxy").start()
 
-    def _pass(self, source: socket.socket, sink: socket.socket) -> None:
+    def _pass(self, source: socket.socket, sink: socket.socket, client: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(_CHUNK):
-                self._passes(data)
+                self._passes(data, client)
                 sink.sendall(data)
         for one in (source, sink):
             close_socket(one)
         with self._lock:
             self._open -= {source, sink}
 
-    def _passes(self, data: bytes) -> None:
-        """Called before `data` goes on, in either direction."""
+    def _passes(self, data: bytes, client: socket.socket) -> None:
+        """Called before `data` goes on, in either direction, of the connection that `client` made."""
 
 
 class FullDisk:
