@@ -112,10 +112,18 @@ class SipCore:
             self.refuse(message if isinstance(message, Request) else None, error, flow)
 
     def keeps_out(self, flow: Flow) -> bool:
-        """Whether the address of `flow` has used up what it may ask; the message that came is counted."""
+        """Whether the address of `flow` has used up what it may ask.
+
+        Nothing is counted: what is let in comes to `receive`, and for what is not `turned_away` is called.
+        """
         if self._gate is None or self._trusted.contains(flow.remote[0]):
             return False
-        return self._gate.judge(flow, self._timers.now) is not Verdict.PASS
+        return not self._gate.admits(flow, self._timers.now)
+
+    def turned_away(self, flow: Flow) -> None:
+        """A request that came by `flow` was answered already: it counts as one that its address asked."""
+        if self._gate is not None and not self._trusted.contains(flow.remote[0]):
+            self._gate.judge(flow, self._timers.now)
 
     def _lets_in(self, gate: Gate, data: bytes, flow: Flow) -> bool:
         """Whether a message comes in; if not, a request is told so (statelessly), now and then."""

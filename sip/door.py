@@ -35,9 +35,11 @@ class Door:
         knows_branch: `TransactionLayer.knows_branch`.
         stats: counts what was turned away.
         keeps_out: `SipCore.keeps_out`, whether an address has used up what it may ask: it is not even told.
+        counts: `SipCore.turned_away`, that an address asked something and is told that there is too much.
     """
 
     __slots__ = (
+        "_counts",
         "_keeps_out",
         "_knows",
         "_knows_branch",
@@ -56,7 +58,9 @@ class Door:
         knows_branch: Callable[[str, str, int, str], bool],
         stats: Stats,
         keeps_out: Callable[[Flow], bool] = lambda flow: False,
+        counts: Callable[[Flow], None] = lambda flow: None,
     ) -> None:
+        self._counts = counts
         self._keeps_out = keeps_out
         self.load = load
         self._note_source = note_source
@@ -127,6 +131,7 @@ class Door:
         except SipError:
             # What is wrong with it is said where it is read.
             return False
+        self._counts(flow)
         self._refused(request.method, answers, refusal.render())
         return True
 
@@ -138,6 +143,7 @@ class Door:
             self._said, self._status_line = reason, f"SIP/2.0 503 {safe_reason(reason)}"
         lines = "".join([f"\r\n{name}: {value}" for name, value in self.load.retry(key)])
         refusal = request.refusal(self._status_line, _tag(key), lines, flow.remote[0], flow.remote[1])
+        self._counts(flow)
         self._refused(request.method, flow, refusal)
         return True
 

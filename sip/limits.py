@@ -100,6 +100,22 @@ class Gate:
         self._stats.limit_reached(limit, now, flow.remote[0])
         return Verdict.REFUSE if self._refusals.take(key, now) else Verdict.DROP
 
+    def admits(self, flow: Flow, now: float) -> bool:
+        """Whether `judge` would let a request in that came by `flow`; only one that it would not is noted."""
+        key = _key(flow)
+        user = self._places.get(flow.remote)
+        requests, unproved = self._requests, self._unproved
+        if requests is not None and not requests.has(key, now):
+            limit = "address_requests"
+        elif user is None and unproved is not None and not unproved.has(key, now):
+            limit = "address_unproved"
+        else:
+            return True
+        if user is not None and self._users is not None and self._users.has(user, now):
+            return True
+        self._stats.limit_reached(limit, now, flow.remote[0])
+        return False
+
     def stray(self, flow: Flow, now: float) -> None:
         """A response came by `flow` that belongs to nothing."""
         if self._requests is not None:

@@ -77,7 +77,13 @@ def build_stack(given: Given) -> Stack:
     )
     layer = TransactionLayer(sip_core, given.timers, given.stats, TransactionTimes(t1=given.settings.t1))
     door = Door(
-        sip_core.load, sip_core.note_source, layer.knows, layer.knows_branch, given.stats, sip_core.keeps_out
+        sip_core.load,
+        sip_core.note_source,
+        layer.knows,
+        layer.knows_branch,
+        given.stats,
+        sip_core.keeps_out,
+        sip_core.turned_away,
     )
     request_sender = RequestSender(
         layer,

@@ -11,6 +11,7 @@ from sip.auth.authenticator import Authenticator, DigestSettings
 from sip.core import CoreSettings, SipCore
 from sip.errors import Forbidden, TransportError
 from sip.identity import TrustedPeers
+from sip.limits import Gate, GateSettings
 from sip.message import Request, Response, parse
 from sip.sender import RequestSender, SenderSettings
 from sip.stats import Stats
@@ -110,7 +111,11 @@ class House:
     """A server without transports and without a disk."""
 
     def __init__(
-        self, *, notifier: NotifierSettings | None = None, sender: SenderSettings | None = None
+        self,
+        *,
+        notifier: NotifierSettings | None = None,
+        sender: SenderSettings | None = None,
+        gate: GateSettings | None = None,
     ) -> None:
         self.network = FakeNetwork()
         self.journal = MemoryJournal()
@@ -130,6 +135,7 @@ class House:
             stats=self.stats,
             token=self.token,
             dialog_key=b"key",
+            gate=None if gate is None else Gate(gate, self.stats),
         )
         self.layer = TransactionLayer(self.core, self.timers, self.stats)
         self.sender = RequestSender(self.layer, self.network, self.timers, self.token, sender)

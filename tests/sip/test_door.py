@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sip.door import Door
+from sip.limits import GateSettings
 from sip.message import Response
 from tests.sip.asking import INVITE, OPTIONS, REGISTER
 from tests.sip.flows import FakeFlow, wire
@@ -27,10 +28,16 @@ PUBLISH = """
 class Overloaded(House):
     """A stack that has too much to do."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, gate: GateSettings | None = None) -> None:
+        super().__init__(gate=gate)
         self.door = Door(
-            self.core.load, self.core.note_source, self.layer.knows, self.layer.knows_branch, self.stats
+            self.core.load,
+            self.core.note_source,
+            self.layer.knows,
+            self.layer.knows_branch,
+            self.stats,
+            self.core.keeps_out,
+            self.core.turned_away,
         )
         self.overload()
 
@@ -170,3 +177,35 @@ def test_that_holds_for_those_that_are_handled_too(house: Overloaded):
         text = OPTIONS.replace("OPTIONS", f"X{number}").replace("z9hG4bKopt1", f"z9hG4bK{number}")
         assert isinstance(house.ask(text, house.stranger), Response)
     assert len(house.stats.requests) == 1
+
+
+class TestWhatAnAddressMayAsk:
+    """Three requests at once."""
+
+    @pytest.fixture
+    def house(self) -> Overloaded:
+        return Overloaded(GateSettings(requests=3, unproved=0, burst=1))
+
+    def test_a_refusal_counts_once_and_who_asks_more_is_not_even_told(self, house: Overloaded):
+        for _ in range(5):
+            assert house.door.turn_away(wire(OPTIONS), house.stranger)
+        assert house.stranger.statuses == [503] * 3
+        assert house.stats.limits == {"address_requests": 2}
+
+    def test_so_does_one_to_what_had_to_be_parsed(self, house: Overloaded):
+        for _ in range(5):
+            assert house.door.turn_away(wire(OPTIONS.replace("Call-ID", "i")), house.stranger)
+        assert house.stranger.statuses == [503] * 3
+
+    def test_a_request_within_a_dialog_counts_once(self, house: Overloaded):
+        for number in range(5):
+            text = OPTIONS.replace("To: <sip:example.com>", "To: <sip:example.com>;tag=x").replace(
+                "z9hG4bKopt1", f"z9hG4bK{number}"
+            )
+            if not house.door.turn_away(wire(text), house.stranger):
+                house.receive(text, house.stranger)
+        assert house.stranger.statuses == [200] * 3
+        assert house.stats.limits == {"address_requests": 2}
+
+    def test_a_peer_that_is_trusted_may_ask_as_much_as_it_likes(self, house: Overloaded):
+        assert [house.knock(OPTIONS) is None for _ in range(5)] == [False] * 5
