@@ -20,11 +20,13 @@ from sip.errors import (
     NoSuchCall,
     NotFound,
     ParseError,
+    ProxyAuthRequired,
     ServerInternalError,
     ServiceUnavailable,
     SipError,
     TooManyHops,
     TransportError,
+    Unauthorized,
 )
 from sip.headers import Credentials, Via
 from sip.headers.via import DEFAULT_PORT
@@ -289,9 +291,18 @@ class SipCore:
         forwarded = sr.method == "MESSAGE"
         if forwarded:
             self._check_forwardable(sr.request)
-        sr.identity = self._identify(sr, proxy=forwarded)
+        # Authentication is first (RFC 3261 §8.2): what nobody has proved to have sent does not count as
+        # arrived, so a stranger's copy that comes first, or a guess, keeps nobody's own request out.
+        try:
+            sr.identity = self._identify(sr, proxy=forwarded)
+        except (Unauthorized, ProxyAuthRequired) as error:
+            # But the credentials of a copy were used up by the first to come.  To challenge it would ask for
+            # the same request once more; and who knows its tag, Call-ID and CSeq learns nothing by the 482.
+            if self.layer.is_copy(sr.transaction):
+                raise _merged() from error
+            raise
         if self.layer.is_merged(sr.transaction):
-            raise SipError("Merged Request", status=482)
+            raise _merged()
         service.handle(sr)
 
     def _to_ourselves(self, sr: ServerRequest) -> None:
@@ -468,6 +479,10 @@ class SipCore:
 
     def _not_allowed(self) -> MethodNotAllowed:
         return MethodNotAllowed(headers=(("Allow", self._allow()),))
+
+
+def _merged() -> SipError:
+    return SipError("Merged Request", status=482)
 
 
 def _take_credentials(request: Request, realm: str) -> None:

@@ -196,17 +196,25 @@ class TransactionLayer:
         request = transaction.request
         if request.to.tag is not None:
             return False
-        cseq = request.cseq
-        identity = f"{request.from_.tag or ''}\n{request.call_id}\n{cseq.number}\n{request.method}"
-        known = self._merges.get(identity)
-        if known is not None and known != transaction.key:
-            other = self._servers.get(known)
-            # A challenged request may come again with credentials and the same CSeq: no merge.
-            if other is not None and other.final_status not in CHALLENGES:
-                return True
+        identity = _merge_identity(request)
+        if self._has_arrived(identity, transaction.key):
+            return True
         self._merges[identity] = transaction.key
         transaction.merge_identity = identity
         return False
+
+    def is_copy(self, transaction: ServerTransaction) -> bool:
+        """The same of a request that is not let in, which counts as arrived nowhere."""
+        request = transaction.request
+        return request.to.tag is None and self._has_arrived(_merge_identity(request), transaction.key)
+
+    def _has_arrived(self, identity: MergeIdentity, key: ServerKey) -> bool:
+        known = self._merges.get(identity)
+        if known is None or known == key:
+            return False
+        other = self._servers.get(known)
+        # A challenged request may come again with credentials and the same CSeq: no merge.
+        return other is not None and other.final_status not in CHALLENGES
 
     def answer_rest(self, status: int, reason: str) -> None:
         """Answer whatever has no final answer yet: the server stops."""
@@ -259,6 +267,11 @@ def _server_key(request: Request, via: Via, method: str) -> ServerKey:
 
 def _branch_key(branch: str, host: str, port: int, method: str) -> ServerKey:
     return f"{branch}\n{host.lower()}:{port or ''}\n{method}"
+
+
+def _merge_identity(request: Request) -> MergeIdentity:
+    cseq = request.cseq
+    return f"{request.from_.tag or ''}\n{request.call_id}\n{cseq.number}\n{request.method}"
 
 
 def _is_new_attempt(transaction: ServerTransaction, request: Request) -> bool:

@@ -204,6 +204,27 @@ class TestWhoAsks:
         )
         assert (response.status, response.reason) == (403, "From is not who authenticated")
 
+    def test_a_copy_that_came_by_another_path_is_merged_although_its_credentials_are_used(
+        self, house: House
+    ) -> None:
+        text = SUBSCRIBE.replace("192.0.2.7", "198.51.100.9")
+        proved = with_credentials(house, text, "bob", house.ask(text, house.stranger), "Authorization")
+        first, copy = (proved.replace("z9hG4bKsub1", branch) for branch in ("z9hG4bKone", "z9hG4bKother"))
+        assert house.ask(first, house.stranger).status == 200
+        response = house.ask(copy, house.stranger)
+        assert (response.status, response.reason) == (482, "Merged Request")
+
+    def test_copies_that_nobody_has_proved_to_have_sent_do_not_keep_out_who_does(self, house: House) -> None:
+        text = SUBSCRIBE.replace("192.0.2.7", "198.51.100.9")
+        challenge = house.ask(text, house.stranger)
+        copy = text.replace("z9hG4bKsub1", "z9hG4bKother")
+        assert house.ask(copy, house.stranger).status == 401
+        # One that is not even challenged: what is challenged may come again in any case.
+        broken = text.replace("z9hG4bKsub1", "z9hG4bKbroken") + 'Authorization: Digest realm="example.com"\n'
+        assert house.ask(broken, house.stranger).status == 400
+        proved = with_credentials(house, text, "bob", challenge, "Authorization")
+        assert house.ask(proved.replace("z9hG4bKsub1", "z9hG4bKagain"), house.stranger).status == 200
+
     def test_a_stranger_cannot_assert_an_identity(self, house: House) -> None:
         text = SUBSCRIBE.replace("192.0.2.7", "198.51.100.9") + "P-Asserted-Identity: <sip:bob@example.com>\n"
         assert house.ask(text, house.stranger).status == 401
