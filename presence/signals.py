@@ -15,13 +15,24 @@ ENDING = (signal.SIGTERM, signal.SIGINT)
 def on_end(handle: Callable[[], None]) -> None:
     """Call `handle` for each signal that ends."""
     for number in ENDING:
-        _on(number, handle)
+        # What the parent wants ignored stays so.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            _on(number, handle)
 
 
 def on_reload(handle: Callable[[], None]) -> None:
     """Call `handle` for SIGHUP, which whoever manages services means by "reload"; a terminal that goes away
-    sends it too, and ends no server."""
+    sends it too, and ends no server.
+
+    Also where it was ignored so far, by `scripts/serve`, nohup or `ignore_reload`: that it does not end
+    anything is what they wanted.
+    """
     _on(signal.SIGHUP, handle)
+
+
+def ignore_reload() -> None:
+    """Until `on_reload` is called SIGHUP does nothing."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 def end_at_once() -> None:
@@ -32,6 +43,4 @@ def end_at_once() -> None:
 
 
 def _on(number: signal.Signals, handle: Callable[[], None]) -> None:
-    # What the parent wants ignored (nohup) stays so.
-    if signal.getsignal(number) is not signal.SIG_IGN:
-        signal.signal(number, lambda *_: handle())
+    signal.signal(number, lambda *_: handle())

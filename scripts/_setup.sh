@@ -119,3 +119,20 @@ use_compiled() {
         say "presentity: the sources or the Python have changed since scripts/compile: running them as they are"
     fi
 }
+
+# run_presentity ARGUMENTS...: the command itself, set up and as fast as it can be.
+#
+# SIGHUP ends no server (service managers mean "reload" by it, and a terminal that is closed leaves the server
+# running), from the first moment: Python takes a while until it hears signals, and what is ignored here stays so
+# until then.  But while something is being installed, a terminal that goes away takes pip with it.
+run_presentity() {
+    local word serves=
+    for word; do
+        [[ $word == serve ]] && serves=yes
+    done
+    [[ $serves ]] && trap : HUP
+    setup_environment serve tls,postgres || exit 2
+    [[ $serves ]] && trap '' HUP
+    use_compiled
+    exec "$venv/bin/presentity" "$@"
+}

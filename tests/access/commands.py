@@ -15,7 +15,7 @@ import os
 import sys
 from pathlib import Path
 
-from presence.cli import run
+from presence.cli.command import run
 from presence.server import Server
 from presence.settings import Settings, StartError
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 import pytest
 
-from presence.cli import presentity
+from presence.cli.command import presentity
 from tests.access import commands
 from tests.access.table import Cell, check_complete, parametrised
 from tests.support.server import ROOT, clean_environment

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -22,7 +24,8 @@ case "$*" in
     for folder in "$@"; do :; done
     mkdir -p "$folder/bin" "$folder/lib/${VERSION:-python3.11}"
     cp "$0" "$folder/bin/python"
-    printf '#!/bin/bash\\necho "presentity $*"\\necho "$PYTHONPATH" >"$PATHS"\\n' >"$folder/bin/presentity"
+    printf '%s\\n' '#!/bin/bash' 'echo "presentity $*"' 'echo "$PYTHONPATH" >"$PATHS"' 'eval "${HANGUP:-}"' \\
+        >"$folder/bin/presentity"
     chmod +x "$folder/bin/presentity" ;;
 *"pip "*install*)
     echo install >>"$LOG"
@@ -38,10 +41,10 @@ class Checkout:
     def __init__(self, folder: Path) -> None:
         self.root = folder / "check out"
         (self.root / "scripts").mkdir(parents=True)
-        for name in ("_setup.sh", "serve"):
-            (self.root / "scripts" / name).write_bytes((ROOT / "scripts" / name).read_bytes())
+        for name in ("_setup.sh", "serve", "presentity"):
+            shutil.copy(ROOT / "scripts" / name, self.root / "scripts" / name)
         self.serve = self.root / "scripts" / "serve"
-        self.serve.chmod(0o755)
+        self.presentity = self.root / "scripts" / "presentity"
         self.project = self.root / "pyproject.toml"
         self.project.write_text("one")
         self.log = folder / "log"
@@ -65,8 +68,8 @@ class Checkout:
             text=True,
         )
 
-    def run(self, *arguments: str, **more: str) -> tuple[int, str, str]:
-        process = self.start(*arguments, **more)
+    def run(self, *arguments: str, command: Path | None = None, **more: str) -> tuple[int, str, str]:
+        process = self.start(*arguments, command=command, **more)
         out, err = process.communicate(timeout=20)
         return process.returncode, out, err
 
@@ -175,6 +178,30 @@ def test_what_was_compiled_for_another_python_is_not_used(checkout):
     _, _, err = checkout.run(VERSION="python3.12")
     assert "the sources or the Python have changed since scripts/compile" in err
     assert checkout.path == ""
+
+
+HANGUP = "kill -HUP $$; echo alive"
+"""What comes before Python hears signals."""
+
+
+def test_a_hangup_ends_no_server_that_does_not_hear_signals_yet(checkout):
+    assert checkout.run(HANGUP=HANGUP)[:2] == (0, "presentity serve\nalive\n")
+    status, out, _ = checkout.run("--data", "it", "serve", command=checkout.presentity, HANGUP=HANGUP)
+    assert (status, out) == (0, "presentity --data it serve\nalive\n")
+
+
+def test_a_hangup_ends_any_other_command(checkout):
+    status, out, _ = checkout.run("user", "list", command=checkout.presentity, HANGUP=HANGUP)
+    assert (status, out) == (-signal.SIGHUP, "presentity user list\n")
+
+
+def test_a_reload_while_a_server_is_set_up_does_not_end_it(checkout):
+    process = checkout.start(SLOW="1")
+    while not checkout.installs:
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGHUP)
+    assert process.communicate(timeout=20)[0] == "presentity serve\n"
 
 
 def test_another_environment_can_be_named(checkout, tmp_path):

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from presence.cli import presentity, run
+from presence.cli.command import presentity, run
 from presence.settings import Settings
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "administration.md").read_text("utf-8")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import types
 
 import pytest
 
-from presence.cli import run
+from presence.cli.command import run
 from presence.settings import Settings, StartError
 
 
@@ -151,7 +153,31 @@ def test_help_and_version_are_no_faults(capsys):
 
 def test_the_command_line_starts_without_twisted_and_sqlalchemy():
     program = (
-        "import sys; from presence.cli import run; run(['--version']);"
+        "import sys; from presence.cli.command import run; run(['--version']);"
         "sys.exit(bool({'sqlalchemy', 'alembic', 'twisted.internet.reactor'} & sys.modules.keys()))"
     )
     subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+
+
+LOADING = """
+import os, signal
+os.kill(os.getpid(), signal.SIGHUP)
+os._exit(7)
+"""
+"""Stands in for a module that takes its time: SIGHUP comes while it is imported."""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        pytest.param(["serve"], 7, id="no server that is still being loaded"),
+        pytest.param(["--data", "somewhere", "serve"], 7, id="nor with options before its name"),
+        pytest.param(["user", "list"], -signal.SIGHUP, id="but any other command"),
+    ],
+)
+def test_a_hangup_ends(tmp_path, arguments, status):
+    (tmp_path / "click.py").write_text(LOADING)
+    path = os.pathsep.join(filter(None, (str(tmp_path), os.environ.get("PYTHONPATH"))))
+    program = [sys.executable, "-c", "from presence.cli import main; main()", *arguments]
+    environment = os.environ | {"PYTHONPATH": path}
+    assert subprocess.run(program, env=environment, check=False, timeout=30).returncode == status

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from presence.cli import run
+from presence.cli.command import run
 from presence.settings import Settings
 
 

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from presence.cli import run
+from presence.cli.command import run
 from presence.runfile import RunFile
 from presence.storage.database import open_database
 from presence.storage.kinds import KINDS

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from presence.cli import run
+from presence.cli.command import run
 from presence.settings import Settings
 from tests.presence.policy.documents import RFC_5025_6, handling, one, rule, ruleset
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from presence.cli import run
+from presence.cli.command import run
 from presence.policy.cisco import CiscoRule
 from presence.provisioning.presence_rules import PresenceRulesService
 from presence.provisioning.sessions import LoggedIn, SessionService, SessionSettings

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from presence.cli import run
+from presence.cli.command import run
 from presence.cli.status import ask
 from presence.runfile import RunFile
 

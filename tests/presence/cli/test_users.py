@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from presence.cli import run
+from presence.cli.command import run
 from presence.runfile import RunFile
 from presence.settings import Settings
 
