@@ -88,10 +88,12 @@ class Door:
         if data.startswith(_KEPT):
             return False
         if not self.load.everything:
-            at = data.find(b"\r\nTo: ")
+            # What a body holds says nothing of the request.
+            end = data.find(b"\r\n\r\n")
+            at = data.find(b"\r\nTo: ", 0, end)
             if at < 0:
-                at = data.find(b"\r\nt: ")
-            if at < 0 or names_tag(data[at : data.find(b"\r\n", at + 2)].decode("latin-1")):
+                at = data.find(b"\r\nt: ", 0, end)
+            if at < 0 or names_tag(_value_at(data, at + 2)):
                 return False
             if b"\r\nsip-if-match" in data.lower():
                 return False
@@ -155,6 +157,20 @@ class Door:
         except TransportError:
             # Nobody is there any more to be told.
             return
+
+
+def _value_at(data: bytes, at: int) -> str:
+    """The header field that begins at `at`, with the lines that it is folded into (RFC 3261 §7.3.1)."""
+    end = data.find(b"\r\n", at)
+    if data[end + 2 : end + 3] not in (b" ", b"\t"):
+        return data[at:end].decode("latin-1")
+    folded = data[at : data.find(b"\r\n\r\n", at)].decode("latin-1").split("\r\n")
+    value = folded[0]
+    for line in folded[1:]:
+        if not line.startswith((" ", "\t")):
+            break
+        value += line
+    return value
 
 
 def _tag(key: str) -> str:

@@ -126,6 +126,34 @@ def test_what_goes_on_is_let_in(house: Overloaded, text: str):
     assert house.stats.shed == ("none" in text)
 
 
+def folded(text: str) -> bytes:
+    """`text` with a fold (RFC 3261 §7.3.1) at each ~."""
+    return wire(text).replace(b"~", b"\r\n ")
+
+
+@pytest.mark.parametrize("line", ["To: <sip:a@example.com>~;tag=x", "t: <sip:a@example.com>~~; tag~ =x"])
+def test_what_is_within_a_dialog_by_a_folded_line_is_let_in(house: Overloaded, line: str):
+    data = folded(OPTIONS.replace("To: <sip:example.com>", line))
+    assert not house.door.drop(data)
+    assert not house.door.turn_away(data, house.peer)
+
+
+@pytest.mark.parametrize("lines", ["To: ~<sip:example.com>", "To: <sip:example.com>\nSubject: x~;tag=x"])
+def test_new_work_is_turned_away_whatever_is_folded(house: Overloaded, lines: str):
+    data = folded(OPTIONS.replace("To: <sip:example.com>", lines))
+    assert house.door.drop(data)
+    assert house.door.turn_away(data, house.peer)
+
+
+def test_what_has_no_end_is_dropped_as_well(house: Overloaded):
+    assert house.door.drop(b"OPTIONS sip:example.com SIP/2.0\r\nTo: <sip:example.com>\r\n \r\nA")
+
+
+def test_the_lines_of_a_body_do_not_say_what_a_request_is(house: Overloaded):
+    within = OPTIONS.replace("To: <sip:example.com>", "TO: <sip:example.com>;tag=x")
+    assert not house.door.drop(wire(within, b"\r\nTo: <sip:example.com>\r\n"))
+
+
 def test_a_refresh_of_a_subscription_is_let_in(house: Overloaded):
     house.core.load.looked(0.0, None, 0.0)
     subscribed(house)
