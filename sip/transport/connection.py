@@ -291,7 +291,8 @@ class Connection(Flow):
 
     def _drop(self, event: str, why: str, **fields: object) -> None:
         self._why = why
-        log.warning(event, extra={"peer": self._peer, "transport": self.transport, **fields})
+        level = logging.WARNING if self._table.tells() else logging.DEBUG
+        log.log(level, event, extra={"peer": self._peer, "transport": self.transport, **fields})
         self.abort()
 
     def _late(self, limit: str, why: str) -> None:
@@ -427,6 +428,8 @@ class Connections:
         """How many connections an address has opened."""
         rate = settings.connections_rate
         self._opening = Buckets(rate, max(1.0, rate * settings.connections_burst)) if rate else None
+        self._lines = Buckets(rate=10, burst=100)
+        """Lines of the log about what any peer may do."""
         self._serial = 0
         self._token = secrets.token_hex(4)
         self._empty: list[Deferred[None]] = []
@@ -465,6 +468,10 @@ class Connections:
     def trusts(self, host: str) -> bool:
         """Whether `host` is one of those without limits of addresses."""
         return self._exempt(host)
+
+    def tells(self) -> bool:
+        """Whether one more line about a peer fits the log; to be asked once for each."""
+        return self._lines.take("peers", self.now())
 
     def new_serial(self) -> str:
         """A mark that no other connection has, of this process or another."""
