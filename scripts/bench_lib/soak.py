@@ -2,7 +2,8 @@
 
 Users sign on, change and refresh, write to each other, and sign off, round after round, each with new
 dialogs, beside what is refused: methods that do not exist, users that do not exist, messages that are none.
-At a mark everything has been signed off; when the last transaction is forgotten, the memory is read.
+With --connections clients come over TCP and TLS as well, sign on and hang up. At a mark everything has been
+signed off; when the last transaction is forgotten, the memory is read.
 
 Transactions stay for 64 * T1 (RFC 3261 §17), and memory stays as large as they once made it. With a T1 of
 20 ms (1.3 s) they are as many long before ten thousand requests as after a million; with 500 ms the first
@@ -22,11 +23,12 @@ from itertools import chain
 from pathlib import Path
 
 from bench_lib import builds, machine
+from bench_lib.connecting import Reconnecting
 from bench_lib.driver import Driver, Exchange
 from bench_lib.errors import BenchError
 from bench_lib.processes import name, pss
 from bench_lib.simplestone import Domain
-from bench_lib.targets import Presentity
+from bench_lib.targets import Presentity, free_port
 from bench_lib.traffic import Traffic
 
 GROWTH = 0.10
@@ -50,6 +52,8 @@ class Mark:
     notifies: int
     seconds: float
     memory: dict[str, int]
+    connections: int = 0
+    """Made and closed so far."""
 
     @property
     def total(self) -> int:
@@ -59,16 +63,30 @@ class Mark:
     def line(self) -> str:
         """For people."""
         parts = ", ".join(f"{known} {size / 1e6:.1f}" for known, size in self.memory.items())
+        connections = f" {self.connections:7d} connections" if self.connections else ""
         return (
-            f"{self.requests:9d} requests {self.notifies:9d} NOTIFYs {self.seconds:6.0f} s"
+            f"{self.requests:9d} requests {self.notifies:9d} NOTIFYs{connections} {self.seconds:6.0f} s"
             f" {self.total / 1e6:7.1f} MB ({parts})"
         )
 
 
 class Soak:
-    """The load on one server."""
+    """The load on one server.
 
-    def __init__(self, target: Presentity, driver: Driver, users: int = USERS, quiet: float = QUIET) -> None:
+    `clients`: how many connect in each round over each transport, beside what comes by UDP.
+    """
+
+    def __init__(
+        self,
+        target: Presentity,
+        driver: Driver,
+        users: int = USERS,
+        quiet: float = QUIET,
+        connecting: Reconnecting | None = None,
+        clients: int = 0,
+    ) -> None:
+        self._connecting = connecting
+        self._clients = clients
         self._target = target
         self._driver = driver
         self._users = users
@@ -88,7 +106,9 @@ class Soak:
         memory: dict[str, int] = {}
         for pid in self._target.pids():
             memory[name(pid)] = memory.get(name(pid), 0) + pss([pid])
-        return Mark(self._requests, self._notifies, time.monotonic() - self._begun, memory)
+        seconds = time.monotonic() - self._begun
+        connections = 0 if self._connecting is None else self._connecting.connections
+        return Mark(self._requests, self._notifies, seconds, memory, connections)
 
     def _round(self) -> None:
         driver = self._driver
@@ -97,6 +117,10 @@ class Soak:
         for part in (domain.sign_on(), self._messages(traffic), domain.steady(), domain.sign_off()):
             self._through(part, 0)
         self._through(self._refused(traffic), self._users)
+        if self._connecting is not None:
+            good, failed = self._connecting.round(self._clients)
+            self._requests += good + failed
+            self.failed += failed
         # The last NOTIFYs of what was ended.
         driver.idle(0.2)
         driver.watches.clear()
@@ -145,20 +169,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--quiet", type=float, default=QUIET, help="seconds before memory is read (%(default)s)"
     )
+    parser.add_argument(
+        "--connections",
+        type=int,
+        default=0,
+        help="clients a round that come and go over TCP, and as many over TLS (%(default)s)",
+    )
     parser.add_argument("--work", type=Path, help="folder for data")
     options = parser.parse_args(arguments)
     taken: list[Mark] = []
     with tempfile.TemporaryDirectory(prefix="presentity-soak-", dir=options.work) as folder:
         # What is beyond a busy machine is not refused here, but waited for.
-        target = Presentity(
-            Path(folder), options.users, options=["--set", "overload_wait=0", "--set", f"t1={T1}"]
-        )
+        settings = ["--set", "overload_wait=0", "--set", f"t1={T1}"]
+        tls = ("127.0.0.1", free_port())
+        if options.connections:
+            settings += ["--listen", f"tls:{tls[0]}:{tls[1]}"]
+        target = Presentity(Path(folder), options.users, options=settings)
         try:
             target.start()
             for fact, value in chain(builds.facts().items(), machine.facts().items()):
                 print(f"{fact}: {value}")
             with Driver(target.address, patience=30.0) as driver:
-                soak = Soak(target, driver, options.users, options.quiet)
+                connecting = None
+                if options.connections:
+                    connecting = Reconnecting(
+                        {"TCP": target.address, "TLS": tls}, driver.number, options.users
+                    )
+                    connecting.wait()
+                soak = Soak(target, driver, options.users, options.quiet, connecting, options.connections)
                 for mark in marks(options.requests):
                     taken.append(soak.until(mark))
                     print(taken[-1].line(), flush=True)

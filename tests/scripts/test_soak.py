@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 from bench_lib import soak
+from bench_lib.connecting import Reconnecting
 from bench_lib.driver import Driver
+from bench_lib.errors import BenchError
 from bench_lib.soak import Mark, Soak
-from bench_lib.targets import Presentity
+from bench_lib.targets import Presentity, free_port
 
 
 def test_a_round_ends_as_it_has_to_and_leaves_a_server_whose_memory_is_read(tmp_path: Path) -> None:
@@ -24,6 +26,33 @@ def test_a_round_ends_as_it_has_to_and_leaves_a_server_whose_memory_is_read(tmp_
     assert mark.requests >= 100
     assert mark.notifies > 100
     assert mark.total > 20e6
+
+
+def test_clients_that_come_and_go_over_tcp_and_tls_are_part_of_it(tmp_path: Path) -> None:
+    tls = ("127.0.0.1", free_port())
+    target = Presentity(
+        tmp_path, 20, options=["--set", "overload_wait=0", "--listen", f"tls:{tls[0]}:{tls[1]}"]
+    )
+    target.start()
+    try:
+        with Driver(target.address, patience=30.0) as driver:
+            connecting = Reconnecting({"TCP": target.address, "TLS": tls}, driver.number, users=20)
+            connecting.wait()
+            load = Soak(target, driver, 20, 0.1, connecting, clients=4)
+            mark = load.until(1)
+    finally:
+        target.stop()
+    assert load.failed == 0
+    # Each signs on over one connection, and off over another.
+    assert mark.connections == 4 * 2 * 2
+    assert "16 connections" in mark.line()
+
+
+def test_who_is_not_answered_is_counted() -> None:
+    nobody = Reconnecting({"TCP": ("127.0.0.1", free_port())}, iter(range(1, 100)).__next__, users=20)
+    assert nobody.round(3) == (0, 6)
+    with pytest.raises(BenchError, match="does not listen on TCP"):
+        nobody.wait(0.1)
 
 
 @pytest.mark.parametrize(
