@@ -85,7 +85,7 @@ class NotifyShown:
 class HeldShown:
     """Why the watcher has not been told of what goes out now."""
 
-    why: Literal["trigger", "window", "answer", "unreachable", "rate"]
+    why: Literal["trigger", "window", "answer", "unreachable", "rate", "turn"]
     """No trigger of his filter fires; changes of a list gather; or as of `sip.usage.notifier.HeldBack`."""
     seconds: float | None
     """After which it will be told at the latest, None where that is not known."""

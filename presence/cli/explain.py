@@ -272,6 +272,7 @@ _HELD: Final = {
     "answer": "the NOTIFY before is not answered yet",
     "unreachable": "the last NOTIFY could not be sent; the next one goes when the watcher shows up",
     "rate": "the rate allows no NOTIFY yet",
+    "turn": "very many are being told of the change; the watcher's turn is still to come",
 }
 
 

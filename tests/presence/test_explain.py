@@ -12,6 +12,7 @@ from presence.explain import Explanation, HeldShown, SubscriptionShown
 from presence.policy import cisco
 from presence.policy.stored import CISCO, POLICY_CHANGED, PolicyDocument
 from presence.provisioning.errors import ProvisioningError
+from sip.usage.notifier.fanout import AT_ONCE
 from tests.presence.house import House
 from tests.presence.lists.list_phones import Phone as ListPhone
 from tests.presence.lists.list_phones import contacts, subscribed
@@ -321,6 +322,16 @@ class TestWhatHeWasTold:
         shown = self.shown(house)
         assert shown.held_back == HeldShown("answer", None)
         bob.news()
+        assert self.shown(house).held_back is None
+
+    def test_among_very_many_watchers_he_waits_for_his_turn(self, house: House) -> None:
+        for _ in range(AT_ONCE):
+            watch(house, CAROL)
+        bob = watch(house)
+        house.publish(ALICE, pidf("closed"))
+        assert self.shown(house).held_back == HeldShown("turn", None)
+        house.after(0.02)
+        assert len(bob.news()) == 1
         assert self.shown(house).held_back is None
 
     def test_after_a_failure_it_is_not_known_what_he_has(self, house: House) -> None:

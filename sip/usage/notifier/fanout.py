@@ -85,6 +85,10 @@ class FanOut:
         if self._waiting:
             self._waiting.pop(subscription, None)
 
+    def waits(self, subscription: Subscription) -> bool:
+        """Whether its turn to be told is still to come."""
+        return subscription in self._waiting
+
     def answered(self, sent_at: float) -> None:
         """A NOTIFY of then (monotonic seconds) has its answer, or is given up: there is room for another."""
         if self._waiting:

@@ -27,8 +27,9 @@ SubscriptionEvent = Reason | Literal["subscribe", "approved"]
 class HeldBack(NamedTuple):
     """Why a watcher is not told of a change yet."""
 
-    why: Literal["answer", "unreachable", "rate"]
-    """The NOTIFY before is not answered, could not be sent, or the rates do not allow another one yet."""
+    why: Literal["answer", "unreachable", "rate", "turn"]
+    """The NOTIFY before is not answered, could not be sent, the rates do not allow another one yet, or very
+    many are told of the change and his turn is still to come."""
     until: float | None = None
     """Monotonic seconds, None where nobody knows."""
 

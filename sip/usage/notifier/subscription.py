@@ -258,13 +258,16 @@ class Subscription:
 
     @property
     def held_back(self) -> HeldBack | None:
-        """Why a change would not be told at once; None if it would."""
+        """Why a change is not told at once; None if it is."""
         if self._notifying:
             return HeldBack("answer")
         if self._undelivered:
             return HeldBack("unreachable")
         allowed = self.pacing.held_until() if self.pacing is not None else None
-        return HeldBack("rate", allowed) if allowed is not None else None
+        if allowed is not None:
+            # When his turn comes he waits for that all the same.
+            return HeldBack("rate", allowed)
+        return HeldBack("turn") if self.usage.fan_out.waits(self) else None
 
     def _send(self) -> None:
         usage = self.usage

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from presence.cli.command import run
+from presence.explain import HeldShown
 from presence.runfile import RunFile
 from presence.storage.database import open_database
 from presence.storage.kinds import KINDS
@@ -25,6 +28,7 @@ from tests.presence.watchers import ALICE, BOB, SERVICES_ALONE, pidf, rule, set_
 
 FILTER = b"""<filter-set xmlns="urn:ietf:params:xml:ns:simple-filter" package="presence">
 <filter id="f1"><what><include>/presence/tuple/status/basic</include></what></filter></filter-set>"""
+ROOT = Path(__file__).resolve().parents[3]
 ENDS = {"publication": 3, "subscription": 14}
 """Where in a row it says when it ends."""
 
@@ -89,6 +93,17 @@ def test_the_steps_are_told_one_after_the_other(tmp_path, capsys, server):
     assert any("active, expires in 600 s, application/pidf+xml" in line for line in lines)
     assert any("last NOTIFY: 200 OK at 2027-01-15T08:00:00+00:00" in line for line in lines)
     assert "    filter:" in lines
+
+
+@pytest.mark.parametrize("why", get_args(get_type_hints(HeldShown)["why"]))
+def test_each_reason_to_hold_back_is_told_in_words_and_documented(tmp_path, capsys, monkeypatch, server, why):
+    explanation = server.parts.explain(BOB, ALICE)
+    (subscription,) = explanation.subscriptions
+    held = replace(explanation, subscriptions=(replace(subscription, held_back=HeldShown(why, 2.5)),))
+    monkeypatch.setattr(type(server.parts), "explain", lambda *_: held)
+    assert explain(tmp_path, "bob@sip.test", "alice@sip.test") == 0
+    assert re.search("held back: [a-z].*, for another 2.5 s\n", capsys.readouterr().out)
+    assert f"\n| `{why}` |" in (ROOT / "docs" / "explain.md").read_text()
 
 
 def test_json_is_the_whole_explanation(tmp_path, capsys, server):

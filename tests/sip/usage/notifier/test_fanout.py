@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from sip.message import Request
+from sip.usage.notifier import HeldBack
 from sip.usage.notifier.fanout import AT_ONCE, EPOCH, OWED
 from tests.sip.house import House
 from tests.sip.usage.notifier.subscribing import ALICE, SUBSCRIBE, change
@@ -47,6 +50,18 @@ def test_of_many_the_first_are_told_at_once_and_the_rest_as_they_answer(house: H
         assert len(sent(house)) == min(AT_ONCE + number + 1, MANY)
     assert len({notify.call_id for notify in sent(house)}) == MANY
     assert {notify.body for notify in sent(house)} == {b"rain"}
+
+
+def test_who_waits_for_his_turn_says_so(house: House) -> None:
+    def held() -> list[HeldBack | None]:
+        return [it.held_back for it in house.notifier.subscriptions("presence", ALICE)]
+
+    assert held() == [None] * MANY
+    change(house, "rain")
+    assert Counter(held()) == {HeldBack("answer"): AT_ONCE, HeldBack("turn"): MANY - AT_ONCE}
+    for number in range(MANY):
+        house.answer(sent(house)[number])
+    assert held() == [None] * MANY
 
 
 def test_who_does_not_answer_keeps_nobody_from_being_told(house: House) -> None:
