@@ -47,6 +47,7 @@ BUSY = (
     "sip/dialog_mark.py",
     "sip/door.py",
     "sip/identity.py",
+    "sip/kept.py",
     "sip/limits.py",
     "sip/load.py",
     "sip/ports.py",

@@ -148,6 +148,10 @@ class Directory:
         """The user's own AOR for his AOR or an alias of his; None: nobody."""
         return aor if aor in self._users else self._aliases.get(aor)
 
+    def known_as(self, name: str) -> str:
+        """The AOR of the user whose alias `name` is; else `name` itself, be he a user or nobody."""
+        return name if name not in self._aliases or name in self._users else self._aliases[name]
+
     def aliases_of(self, aor: str) -> frozenset[str]:
         """The other names of the user `aor`; empty for nobody."""
         user = self._users.get(aor)

@@ -13,6 +13,7 @@ from enum import IntEnum
 from typing import Final
 
 from sip.buckets import Buckets, network_of
+from sip.kept import make_room
 from sip.stats import Stats
 from sip.transport.flow import Flow
 from sip.transport.spec import Address
@@ -126,8 +127,7 @@ class Gate:
         remote = flow.remote
         if self._places.get(remote) == aor:
             return
-        if len(self._places) >= MOST_PLACES:
-            del self._places[next(iter(self._places))]
+        make_room(self._places, MOST_PLACES)
         self._places[remote] = aor
 
 

@@ -38,6 +38,7 @@ from presence.packages.presence_memory import Memory, Shown
 from presence.packages.presence_view import AS_CHANGES, PresenceView, Seen, Tailor, takes_documents
 from sip.errors import UnsupportedMediaType
 from sip.headers import MediaType
+from sip.kept import make_room
 from sip.timers import Timer, TimerWheel
 from sip.usage.notifier import Authorization, Body, Notification, SubscriptionView
 from sip.usage.publication import Publication, What
@@ -343,8 +344,7 @@ class PresencePackage:
     def _memory(self, aor: str) -> Memory:
         memory = self._memories.get(aor)
         if memory is None:
-            if len(self._memories) >= self._max_documents:
-                del self._memories[next(iter(self._memories))]
+            make_room(self._memories, self._max_documents)
             memory = self._memories[aor] = Memory()
         return memory
 

@@ -16,6 +16,7 @@ from presence.policy.identity import domain_of
 from presence.policy.model import Handling, Rule, Watcher
 from presence.policy.view import View
 from sip.errors import Forbidden
+from sip.kept import make_room
 from sip.timers import Timer, TimerWheel
 from sip.usage.notifier import Authorization
 
@@ -26,8 +27,10 @@ _ANONYMOUS: Final = "anonymous.invalid"
 
 
 _MOST_PRESENTITIES: Final = 100_000
-_MOST_WATCHERS: Final = 10_000
+_MOST_WATCHERS: Final = 100_000
 """For whom outcomes are kept, of one presentity."""
+_MOST_DOMAINS: Final = 10_000
+_MOST_OUTCOMES: Final = 10_000
 
 
 class _Outcome(NamedTuple):
@@ -106,7 +109,7 @@ class PresencePolicy:
         self._waits: dict[str, tuple[float, Timer]] = {}
         self._known: dict[str, _Known] = {}
         self._unruled: dict[str, _Outcome] = {}
-        """What each watcher gets of all who have no rules: the defaults ask for nothing but who he is."""
+        """What watchers get of all who have no rules, by the watchers' domain: defaults ask for no more."""
         self._shared: dict[_Outcome, _Outcome] = {}
         book.on_change.append(self._rules_changed)
 
@@ -184,20 +187,20 @@ class PresencePolicy:
     def _outcome(self, watcher: str, aor: str) -> _Outcome:
         """As `decision`, out of memory: it is asked for every watcher at every change."""
         rules = self.book.rules_of(aor)
-        who = self._directory.resolve(watcher) or self._known_as(watcher)
+        who = self._known_as(watcher)
         if not rules and who != aor:
-            outcome = self._unruled.get(who)
+            # Of other identities than SIP's what follows an "@" is no domain.
+            domain = who.rpartition("@")[2] if who.startswith("sip:") else who
+            outcome = self._unruled.get(domain)
             if outcome is None:
-                decision = self.decision(who, aor)
-                if len(self._unruled) >= _MOST_WATCHERS:
-                    self._unruled.clear()
-                outcome = self._unruled[who] = self._shared_outcome(decision)
+                make_room(self._unruled, _MOST_DOMAINS)
+                outcome = self._unruled[domain] = self._shared_outcome(self.decision(who, aor))
             return outcome
         now = self._wall()
         known = self._known.get(aor)
         if known is None or not known.holds(rules, now):
-            if known is None and len(self._known) >= _MOST_PRESENTITIES:
-                del self._known[next(iter(self._known))]
+            if known is None:
+                make_room(self._known, _MOST_PRESENTITIES)
             known = self._known[aor] = _Known(rules, None, now, self.book.changes_at(aor, now))
         if known.wants_sphere:
             sphere = self._sphere(aor, now)
@@ -207,15 +210,13 @@ class PresencePolicy:
         outcome = known.outcomes.get(who)
         if outcome is None:
             decision = self.decision(who, aor, now)
-            if len(known.outcomes) >= _MOST_WATCHERS:
-                known.outcomes.clear()
+            make_room(known.outcomes, _MOST_WATCHERS)
             outcome = known.outcomes[who] = self._shared_outcome(decision)
         return outcome
 
     def _shared_outcome(self, decision: Decision) -> _Outcome:
         """Most outcomes are one of a few: then all have the same object."""
-        if len(self._shared) >= _MOST_WATCHERS:
-            self._shared.clear()
+        make_room(self._shared, _MOST_OUTCOMES)
         outcome = _Outcome(decision.handling, decision.view)
         return self._shared.setdefault(outcome, outcome)
 
@@ -225,8 +226,8 @@ class PresencePolicy:
 
     def _known_as(self, watcher: str) -> str:
         """The user's own address, or that of a stranger as rules have it."""
-        name = watcher.removesuffix(".")
-        return self._directory.resolve(name) or name
+        name = self._directory.known_as(watcher)
+        return self._directory.known_as(name[:-1]) if name.endswith(".") else name
 
     def _rules_changed(self, aor: str) -> None:
         self._wait(aor)

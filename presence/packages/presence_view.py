@@ -18,6 +18,7 @@ from presence.filters import CompiledFilters, Means, WatcherFilter, itself
 from presence.packages.filtering import Filtering
 from sip.errors import BadRequest
 from sip.headers import parse_params
+from sip.kept import make_room
 from sip.message import Request
 from sip.usage.notifier import Body, Notification, SubscriptionView
 
@@ -68,7 +69,7 @@ class Tailor:
         if made is None:
             data = wanted.apply(body.data, aor)
             made = body if data == body.data else Body(body.content_type, data)
-            _bound(self._cuts)
+            make_room(self._cuts, _MOST_KEPT)
             self._cuts[key] = made
         return made
 
@@ -80,7 +81,7 @@ class Tailor:
         """A `pidf-diff` that makes `after` of `before`, or a `pidf-full` where that is no longer."""
         key = (before, after)
         if key not in self._differences:
-            _bound(self._differences)
+            make_room(self._differences, _MOST_KEPT)
             # Watchers of the same difference have their own versions: it is put in for each.
             self._differences[key] = make_diff(before.data, after.data, 0, None)
         made = self._differences[key]
@@ -88,12 +89,6 @@ class Tailor:
             return self.whole(after, version)
         # The first ">" that is not escaped ends the root's tag, and the version is its last attribute.
         return Body(pidf_diff.CONTENT_TYPE, made.replace(b' version="0">', b' version="%d">' % version, 1))
-
-
-def _bound(kept: dict[tuple[Body, str, Hashable], Body] | dict[tuple[Body, Body], bytes | None]) -> None:
-    """Who was asked for first goes when there are too many."""
-    if len(kept) >= _MOST_KEPT:
-        del kept[next(iter(kept))]  # type: ignore[arg-type]
 
 
 def _hides(before: Seen, after: Seen) -> bool:

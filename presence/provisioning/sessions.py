@@ -22,6 +22,7 @@ from presence.provisioning.attempts import Attempts
 from presence.provisioning.errors import ProvisioningError
 from presence.provisioning.stored import OpenSession
 from sip.buckets import network_of
+from sip.kept import make_room
 
 __all__ = [
     "ALREADY_ESTABLISHED",
@@ -238,8 +239,8 @@ class SessionService:
     def _know(self, *homes: tuple[str, str]) -> None:
         with self._lock:
             for home in homes:
-                if home not in self._known and len(self._known) >= _MOST_KNOWN:
-                    del self._known[next(iter(self._known))]
+                if home not in self._known:
+                    make_room(self._known, _MOST_KNOWN)
                 self._known[home] = None
 
     def _limited(self, limit: str, address: str, owner: str = "") -> Refused:

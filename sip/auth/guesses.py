@@ -16,6 +16,7 @@ from typing import Final
 
 from sip.buckets import Buckets, network_of
 from sip.errors import ServiceUnavailable
+from sip.kept import make_room
 from sip.transport.spec import Address
 
 MOST_KNOWN: Final = 100_000
@@ -93,8 +94,7 @@ class Guesses:
         if (user, remote) in self._known:
             return
         for where in (remote, network_of(remote[0])):
-            if len(self._known) >= MOST_KNOWN:
-                del self._known[next(iter(self._known))]
+            make_room(self._known, MOST_KNOWN)
             self._known[user, where] = None
 
 

@@ -19,6 +19,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from sip.errors import DatagramTooLarge, TransportError
+from sip.kept import make_room
 from sip.transport.flow import Flow, Trace
 from sip.transport.spec import WILDCARDS, Address, ListenError, ListenSpec, family_of, host_port, numeric
 
@@ -37,7 +38,7 @@ LARGEST: Final = 65535
 LARGEST_PAYLOAD: Final = {socket.AF_INET: 65507, socket.AF_INET6: 65527}
 """Bytes of a message in the largest datagram: less the header of UDP, and of IPv4 (RFC 791, RFC 8200)."""
 
-CACHED_FLOWS: Final = 8192
+CACHED_FLOWS: Final = 65_536
 """Peers whose flow object (and our address towards them) is kept ready."""
 
 LONGEST_KEEP_ALIVE: Final = 4
@@ -184,8 +185,7 @@ class UdpListener:
     def _flow(self, address: tuple[Any, ...]) -> UdpFlow:
         flow = self._flows.get(address)
         if flow is None:
-            if len(self._flows) >= CACHED_FLOWS:
-                self._flows.clear()
+            make_room(self._flows, CACHED_FLOWS)
             flow = self._flows[address] = UdpFlow(self, (address[0], address[1]), address)
         return flow
 
@@ -195,8 +195,7 @@ class UdpListener:
             return self.bound
         host = self._locals.get(remote[0])
         if host is None:
-            if len(self._locals) >= CACHED_FLOWS:
-                self._locals.clear()
+            make_room(self._locals, CACHED_FLOWS)
             host = self._locals[remote[0]] = source_address(remote[0])
         return host, self.bound[1]
 

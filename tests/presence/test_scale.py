@@ -80,3 +80,21 @@ def test_a_phone_more_costs_a_tenth_of_a_change_at_most() -> None:
     # Each phone shows a tuple, and says something of the person: composition goes by these.
     more = (cost_of_a_change(9) - cost_of_a_change(5)) / 4
     assert more < cost_of_a_change(1) / 10
+
+
+def cost_of_seeing(house: House, others: int) -> int:
+    """Instructions of asking what bob sees of alice, after so many others have asked."""
+    for number in range(others):
+        house.parts.policy.view_of(f"sip:w{number}@sip.test", ALICE)
+    with Counter() as counter:
+        house.parts.policy.view_of(BOB, ALICE)
+    return counter.instructions
+
+
+@pytest.mark.parametrize("rules", [(), (rule("b", CAROL, "block"),)], ids=["without rules", "with rules"])
+def test_what_a_watcher_sees_is_remembered_however_many_others_there_are(rules: tuple[str, ...]) -> None:
+    house = House(["alice", "bob"])
+    if rules:
+        set_rules(house, *rules)
+    cost_of_seeing(house, 0)
+    assert cost_of_seeing(house, 25_000) == cost_of_seeing(house, 0)
