@@ -119,6 +119,12 @@ else:
         debug_level="0",
         target_dir="build/mypyc",
     )
-    # Decision 0019. Other systems have no madvise(2) for huge pages.
-    arenas = [Extension("presence._arenas", ["presence/_arenas.c"])] if sys.platform == "linux" else []
-    setup(ext_modules=[*compiled, *arenas])
+    # Decision 0021.
+    written = [Extension("sip._text", ["sip/_text.c"])]
+    if sys.platform == "linux":
+        # Other systems have no recvmmsg(2), and no madvise(2) for huge pages (decision 0019).
+        written += [
+            Extension(name, [f"{name.replace('.', '/')}.c"])
+            for name in ("sip._datagrams", "presence._arenas")
+        ]
+    setup(ext_modules=[*compiled, *written])

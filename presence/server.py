@@ -352,11 +352,6 @@ class _Parts:
         self._settings = settings
         self._reactor = reactor
         self._following = False
-        self.journal = JournalClient(
-            reactor,
-            settings.database_url,
-            JournalSettings(max_records=settings.journal_batch, linger=settings.journal_linger / 1000),
-        )
         self.hub = TransportHub(
             reactor,
             self._received,
@@ -365,6 +360,12 @@ class _Parts:
             trace=sip_trace if settings.log_sip else None,
             exempt=TrustedPeers(map(str, settings.trust)).contains,
             limit_reached=self.limit_reached,
+        )
+        self.journal = JournalClient(
+            reactor,
+            settings.database_url,
+            JournalSettings(max_records=settings.journal_batch, linger=settings.journal_linger / 1000),
+            around=self.hub.together,
         )
         self.house = build(
             settings,
@@ -379,6 +380,8 @@ class _Parts:
         self._driver = WheelDriver(reactor, self.house.timers)
         house = self.house
         self.hub.ingress.gate = house.door
+        # Without a detour, as it is for every message.
+        self.hub.ingress.handle = house.core.receive_at
         self.web = Web(
             settings,
             reactor,
@@ -436,9 +439,8 @@ class _Parts:
         """Somebody reached a limit of the transports or of HTTP."""
         self.house.stats.limit_reached(limit, time.monotonic(), host)
 
-    def _received(self, data: bytes, flow: Flow) -> None:
-        self._driver.look()
-        self.house.core.receive(data, flow)
+    def _received(self, data: bytes, flow: Flow, now: float) -> None:
+        self.house.core.receive_at(data, flow, now)
 
     def _broken(self, partial: Request | None, error: SipError, flow: Flow) -> None:
         self._driver.look()

@@ -89,6 +89,11 @@ class SipCore:
 
     # -- what transports bring ----------------------------------------------------------------------------
 
+    def receive_at(self, data: bytes, flow: Flow, now: float) -> None:
+        """As `receive`, at a time (monotonic seconds) to which the wheel is brought first."""
+        self._timers.advance(now)
+        self.receive(data, flow)
+
     def receive(self, data: bytes, flow: Flow) -> None:
         """One message as it came from a transport."""
         if self.layer.receive_plain(data):

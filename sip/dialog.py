@@ -14,6 +14,7 @@ from sip.errors import BadRequest, ServerInternalError
 from sip.headers import NameAddr
 from sip.headers.grammar import TOKEN
 from sip.message import Request
+from sip.message.written import Parts
 from sip.routing import next_hop
 from sip.uri import Uri, parse_uri
 
@@ -139,20 +140,24 @@ class Dialog:
         ]
         return Request(method, uri, headers)
 
-    def written(self, method: str, via: str, contact: str) -> str:
-        """As `request` gives it, but as text: start line, our `via` and all lines up to `contact`.
+    def written(self, method: str, via: str, branch: str, contact: str) -> Parts:
+        """As `request` gives it, but as parts: start line, our `via` and all lines up to `contact`.
 
-        Only if `is_usual`; the order of the lines is that of `sip.transaction.plain.ECHO`.
+        The first of ours that follows ends that line.  Only if `is_usual`; the order of the lines is that of
+        `sip.transaction.plain.ECHO`.
         """
         self.local_cseq += 1
-        tag = self.remote_tag
-        routes = "".join([f"Route: {route}\r\n" for route in self.routes]) if self.routes else ""
-        return (
-            f"{method} {self.remote_target} SIP/2.0\r\nVia: {via}\r\n"
-            f"From: {self.local_uri};tag={self.local_tag}\r\n"
-            f"To: {self.remote_uri};tag={tag}\r\nCall-ID: {self.call_id}\r\n"
-            f"CSeq: {self.local_cseq} {method}\r\n{routes}Max-Forwards: 70\r\nContact: <{contact}>\r\n"
-        )
+        # By turns what is ours and a value.
+        parts: Parts = [
+            *("", method, " ", self.remote_target, " SIP/2.0\r\nVia: ", via, ";branch=", branch),
+            *(";rport\r\nFrom: ", self.local_uri, ";tag=", self.local_tag),
+            *("\r\nTo: ", self.remote_uri, ";tag=", self.remote_tag),
+            *("\r\nCall-ID: ", self.call_id, "\r\nCSeq: ", self.local_cseq, " ", method),
+        ]
+        for route in self.routes:
+            parts += ["\r\nRoute: ", route]
+        parts += ["\r\nMax-Forwards: 70\r\nContact: <", contact, ">", ""]
+        return parts
 
     @property
     def is_usual(self) -> bool:

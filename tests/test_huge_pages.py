@@ -1,24 +1,16 @@
-"""Memory for small objects comes from huge pages where the server is compiled (decision 0019).
-
-The extension is built here alone, which takes a second; scripts/compile builds it with the rest.
-"""
+"""Memory for small objects comes from huge pages where the server is compiled (decision 0019)."""
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 
 import pytest
 
 from presence.huge_pages import use_huge_pages
+from tests.support.extensions import built
 
-ROOT = Path(__file__).parents[1]
-SOURCE = ROOT / "presence" / "_arenas.c"
-COMPILER = shutil.which("cc")
-INCLUDE = Path(sysconfig.get_path("include"))
 SYSTEM = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 
 BEGIN = """
@@ -44,12 +36,7 @@ def many(count):
 def extension(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not sys.platform.startswith("linux"):
         pytest.skip("huge pages are asked for on Linux only")
-    if COMPILER is None or not (INCLUDE / "Python.h").exists():
-        pytest.skip("there is no C compiler, or no headers of Python")
-    made = tmp_path_factory.mktemp("arenas") / "_arenas.so"
-    flags = ["-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", f"-I{INCLUDE}"]
-    subprocess.run([COMPILER, *flags, str(SOURCE), "-o", str(made)], check=True, timeout=60)
-    return made
+    return built("presence._arenas", tmp_path_factory.mktemp("arenas"))
 
 
 def run(extension: Path, code: str) -> str:

@@ -190,7 +190,7 @@ class PresencePolicy:
         who = self._known_as(watcher)
         if not rules and who != aor:
             # Of other identities than SIP's what follows an "@" is no domain.
-            domain = who.rpartition("@")[2] if who.startswith("sip:") else who
+            domain = who.rpartition("@")[2] if who[:4] == "sip:" else who
             outcome = self._unruled.get(domain)
             if outcome is None:
                 make_room(self._unruled, _MOST_DOMAINS)
@@ -227,7 +227,7 @@ class PresencePolicy:
     def _known_as(self, watcher: str) -> str:
         """The user's own address, or that of a stranger as rules have it."""
         name = self._directory.known_as(watcher)
-        return self._directory.known_as(name[:-1]) if name.endswith(".") else name
+        return self._directory.known_as(name[:-1]) if name[-1:] == "." else name
 
     def _rules_changed(self, aor: str) -> None:
         self._wait(aor)

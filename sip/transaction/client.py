@@ -64,6 +64,7 @@ class ClientTransaction:
         "data",
         "flow",
         "key",
+        "method",
         "request",
         "state",
         "user",
@@ -72,7 +73,8 @@ class ClientTransaction:
     def __init__(
         self,
         layer: TransactionLayer,
-        key: tuple[str, str],
+        key: str,
+        method: str,
         request: Request | None,
         data: bytes,
         flow: Flow,
@@ -83,8 +85,9 @@ class ClientTransaction:
         self.flow = flow
         self.user = user
         self.key = key
-        """Branch and method."""
-        invite = key[1] == "INVITE"
+        """What the layer knows it by."""
+        self.method = method
+        invite = method == "INVITE"
         self._table = INVITE_TABLE if invite else NON_INVITE_TABLE
         self.state: State = CALLING if invite else TRYING
         self._layer = layer
@@ -111,12 +114,12 @@ class ClientTransaction:
         status = response.status
         self._fire(PROVISIONAL if status < 200 else SUCCESS if status < 300 else REFUSAL, response)
 
-    def is_plain_success(self, lines: list[bytes]) -> bool:
-        """Whether `lines`, the head of a 200 that matched, say nothing but that (see `plain.says_no_more`).
+    def is_plain_success(self, data: bytes) -> bool:
+        """Whether `data`, a 200 with our branch, says nothing but that (see `plain.says_no_more`).
 
         False too where somebody wants to see the response itself, and for one that comes twice.
         """
-        return self.request is None and says_no_more(lines, self.data)
+        return self.request is None and says_no_more(data, self.data)
 
     def flow_lost(self, error: TransportError) -> None:
         """The connection is gone: nothing will come back on it."""
@@ -159,7 +162,7 @@ class ClientTransaction:
     # -- actions of the tables ---------------------------------------------------------------------------
 
     def _resend(self, _: Response | None) -> None:
-        self._layer.stats.count_again(self.key[1])
+        self._layer.stats.count_again(self.method)
         self._send()
 
     def _rearm_invite(self, _: Response | None) -> None:

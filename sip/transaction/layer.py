@@ -14,6 +14,7 @@ from sip.stats import Stats
 from sip.timers import Lane, TimerWheel
 from sip.transaction import plain
 from sip.transaction.client import ClientTransaction, ClientUser
+from sip.transaction.plain import branch_of
 from sip.transaction.server import CHALLENGES, ServerTransaction
 from sip.transaction.times import ACCEPTED, COMPLETED, TransactionTimes
 from sip.transport.flow import Flow
@@ -66,7 +67,7 @@ class TransactionLayer:
         self.answered_long_ago = Lane(timers, times.timeout, ServerTransaction.lingered)
         self.done_long_ago = Lane(timers, times.t4, ClientTransaction.lingered)
         self._servers: dict[ServerKey, ServerTransaction] = {}
-        self._clients: dict[tuple[str, str], ClientTransaction] = {}
+        self._clients: dict[str, ClientTransaction] = {}
         self._waiting_on: dict[Flow, dict[ClientTransaction, None]] = {}
         self._merges: dict[MergeIdentity, ServerKey] = {}
 
@@ -126,8 +127,9 @@ class TransactionLayer:
         Raises:
             BadRequest: a header that matching needs is missing or malformed.
         """
-        transaction = self._clients.get((response.via.branch or "", response.cseq.method))
-        if transaction is None:
+        method = response.cseq.method
+        transaction = self._clients.get(_client_key(response.via.branch or "", method))
+        if transaction is None or transaction.method != method:
             self.stats.stray_responses += 1
             return False
         transaction.receive(response)
@@ -139,13 +141,11 @@ class TransactionLayer:
         False for any other message, to which nothing has happened then: it has to be parsed and checked.  The
         transaction is found as by `receive_response`, for the line with the CSeq is the one that was sent.
         """
-        if not data.startswith(plain.STATUS_LINE) or plain.CSEQ_END not in data:
+        branch = branch_of(data)
+        if branch is None:
             return False
-        lines = plain.head_lines(data)
-        if lines is None:
-            return False
-        transaction = self._clients.get((plain.branch_of(lines[1]), plain.METHOD))
-        if transaction is None or not transaction.is_plain_success(lines):
+        transaction = self._clients.get(branch)
+        if transaction is None or not transaction.is_plain_success(data):
             return False
         transaction.receive(plain.PLAIN_OK)
         return True
@@ -154,15 +154,16 @@ class TransactionLayer:
 
     def client(self, request: Request, branch: str, flow: Flow, user: ClientUser) -> ClientTransaction:
         """Send `request`, whose topmost Via carries `branch`, over `flow`."""
-        key = (branch, request.method)
-        return self._begin(ClientTransaction(self, key, request, request.render(), flow, user))
+        method = request.method
+        key = _client_key(branch, method)
+        return self._begin(ClientTransaction(self, key, method, request, request.render(), flow, user))
 
     def client_written(self, data: bytes, branch: str, flow: Flow, user: ClientUser) -> ClientTransaction:
         """Send a NOTIFY that is bytes already, its lines in the order of `plain.ECHO`.
 
         Of an answer that says no more than "200 OK" its user sees `plain.PLAIN_OK`, without header fields.
         """
-        return self._begin(ClientTransaction(self, (branch, plain.METHOD), None, data, flow, user))
+        return self._begin(ClientTransaction(self, branch, plain.METHOD, None, data, flow, user))
 
     def _begin(self, transaction: ClientTransaction) -> ClientTransaction:
         self._clients[transaction.key] = transaction
@@ -252,6 +253,11 @@ class TransactionLayer:
     def _flow_lost(self, flow: Flow) -> None:
         for transaction in list(self._waiting_on.pop(flow, ())):
             transaction.flow_lost(TransportError(f"the connection to {flow.remote[0]} was closed"))
+
+
+def _client_key(branch: str, method: str) -> str:
+    # All else that has the branch of another request is an ACK, which is no transaction (RFC 3261 §17.1.3).
+    return f"{branch}\n{method}" if method == "CANCEL" else branch
 
 
 def _server_key(request: Request, via: Via, method: str) -> ServerKey:

@@ -8,13 +8,14 @@ body, a compact or folded line, a header field that may matter, a fault) is pars
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from sip.message import Response
+from sip.native import native
 
-STATUS_LINE: Final = b"SIP/2.0 200 OK"
+_STATUS_LINE: Final = b"SIP/2.0 200 OK\r\n"
 METHOD: Final = "NOTIFY"
-CSEQ_END: Final = b" NOTIFY\r\n"
 """That of the requests whose answers are looked at in this way."""
 
 PLAIN_OK: Final = Response(200, "OK")
@@ -23,7 +24,7 @@ PLAIN_OK: Final = Response(200, "OK")
 ECHO: Final = slice(2, 6)
 """From, To, Call-ID and CSeq among the lines of a request that was written for this; Via is before them."""
 
-_SILENT: Final = frozenset(
+SILENT: Final = frozenset(
     (
         b"Server",
         b"User-Agent",
@@ -43,37 +44,40 @@ The remote target of a subscription's dialog is what its SUBSCRIBEs say, so Cont
 """
 
 
-def head_lines(data: bytes) -> list[bytes] | None:
-    """The lines of the head of a 200 without a body, with one Via of one value, on top; None for all else."""
-    lines = data.split(b"\r\n")
-    joined = b"".join(lines)
-    if (
-        lines[0] != STATUS_LINE
-        or lines[-2:] != [b"", b""]
-        # As the parser has it: elements must not disagree on what ends a line.
-        or b"\n" in joined
-        or b"\r" in joined
-        or b"\0" in joined
-        or not lines[1].startswith(b"Via: SIP/2.0/")
-        or b"," in lines[1]
-    ):
+def branch_in_python(data: bytes) -> str | None:
+    """The branch of a 200 that has no body, with one Via of one value, on top; None for all else.
+
+    None too where the branch is not to be seen at a glance.  Nothing behind the Via is looked at.
+    """
+    if not data.startswith(_STATUS_LINE) or not data.endswith(b"\r\n\r\n"):
         return None
-    del lines[-2:]
-    return lines
+    via = data[len(_STATUS_LINE) : data.find(b"\r\n", len(_STATUS_LINE))]
+    if not via.startswith(b"Via: SIP/2.0/") or b"," in via or _breaks(via):
+        return None
+    _, found, rest = via.partition(b";branch=")
+    return rest.partition(b";")[0].decode("ascii", "replace") if found else None
 
 
-def branch_of(via: bytes) -> str:
-    """The branch in the line of the topmost Via; empty where it is not to be seen at a glance."""
-    return via.partition(b";branch=")[2].partition(b";")[0].decode("ascii", "replace")
-
-
-def says_no_more(lines: list[bytes], sent: bytes) -> bool:
-    """Whether `lines` (of `head_lines`) hold what names `sent`, each line once, and nothing that is news."""
+def says_no_more_in_python(data: bytes, sent: bytes) -> bool:
+    """Whether `data`, a 200 with a branch, has the lines that name `sent`, each once, and no news."""
+    lines = data.split(b"\r\n")[2:-2]
+    if _breaks(b"".join(lines)):
+        # As the parser has it: elements must not disagree on what ends a line.
+        return False
     echo = sent.split(b"\r\n", ECHO.stop)[ECHO]
-    for line in lines[2:]:
+    for line in lines:
         if line in echo:
             # Once only: a second one is taken for what it is.
             echo.remove(line)
-        elif line != b"Content-Length: 0" and line.partition(b":")[0] not in _SILENT:
+        elif line != b"Content-Length: 0" and line.partition(b":")[0] not in SILENT:
             return False
     return not echo
+
+
+def _breaks(text: bytes) -> bool:
+    return b"\n" in text or b"\r" in text or b"\0" in text
+
+
+_NATIVE: Final = native("_text")
+branch_of: Final[Callable[[bytes], str | None]] = getattr(_NATIVE, "branch_of", branch_in_python)
+says_no_more: Final[Callable[[bytes, bytes], bool]] = getattr(_NATIVE, "says_no_more", says_no_more_in_python)

@@ -8,6 +8,7 @@ system, where nobody knows its age and where it is lost at the end without regar
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable
 from typing import Final, Protocol
@@ -15,6 +16,9 @@ from typing import Final, Protocol
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from sip.transport.flow import Flow
+from sip.transport.spec import host_port
+
+log = logging.getLogger(__name__)
 
 SLICE: Final = 0.01
 """Seconds for which messages are handled before the reactor has its turn."""
@@ -75,18 +79,18 @@ class Ingress:
     Args:
         reactor: calls for the next slice.
         now: monotonic seconds.
-        handle: takes a message; raises nothing.
+        handle: takes a message, its flow and the time (monotonic seconds).
     """
 
     def __init__(
         self,
         reactor: IReactorTime,
         now: Callable[[], float],
-        handle: Callable[[bytes, Flow], None],
+        handle: Callable[[bytes, Flow, float], None],
     ) -> None:
         self._reactor = reactor
         self._now = now
-        self._handle = handle
+        self.handle = handle
         self.gate: Gate = OpenGate()
         """Decides what is let in."""
         self._waiting: deque[tuple[float, bytes, Flow]] = deque()
@@ -117,7 +121,7 @@ class Ingress:
         elif now - self._began > SLICE:
             self._put(data, flow, now)
             return
-        self._handle(data, flow)
+        self._give(data, flow, now)
         self._ended = self._now()
 
     def close(self) -> None:
@@ -127,6 +131,13 @@ class Ingress:
         if self._call is not None:
             self._call.cancel()
             self._call = None
+
+    def _give(self, data: bytes, flow: Flow, now: float) -> None:
+        # The boundary to the reactor: a fault above must cost one message, not the listener.
+        try:
+            self.handle(data, flow, now)
+        except Exception:
+            log.exception("transport.receiver-failed", extra={"peer": host_port(*flow.remote)})
 
     def _refused(self, data: bytes, flow: Flow, now: float) -> bool:
         gate = self.gate
@@ -147,7 +158,7 @@ class Ingress:
             # The oldest: handled here, the new one would overtake what waits of its connection.
             _, oldest, whence = waiting.popleft()
             self._bytes -= len(oldest)
-            self._handle(oldest, whence)
+            self._give(oldest, whence, now)
         waiting.append((now, data, flow))
         self._bytes += len(data)
         if self._call is None:
@@ -176,7 +187,7 @@ class Ingress:
         while waiting:
             _, data, flow = waiting.popleft()
             self._bytes -= len(data)
-            self._handle(data, flow)
+            self._give(data, flow, now)
             handled += 1
             now = self._now()
             if now >= until:

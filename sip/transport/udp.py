@@ -11,7 +11,7 @@ import errno
 import logging
 import socket
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from twisted.internet.interfaces import IReactorFDSet, IReadDescriptor, IWriteDescriptor
@@ -20,6 +20,7 @@ from zope.interface import implementer
 
 from sip.errors import DatagramTooLarge, TransportError
 from sip.kept import make_room
+from sip.transport.datagrams import datagrams
 from sip.transport.flow import Flow, Trace
 from sip.transport.spec import WILDCARDS, Address, ListenError, ListenSpec, family_of, host_port, numeric
 
@@ -28,12 +29,18 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+AT_ONCE: Final = 64
+"""Datagrams that are taken from the system at a time."""
+
+TOGETHER: Final = 16
+"""Datagrams that are given to the system at a time, where many are sent one after the other."""
+
+LARGEST_TOGETHER: Final = 8192
+"""Bytes of a datagram that waits for others: of a larger one its sender has to hear if it is too large."""
+
 READ_BATCH: Final = 1024
 """Datagrams taken in one wake-up.  Handling them takes a slice of time at most (`sip.transport.ingress`),
 and the rest waits there instead of in the socket, which loses what it has no room for."""
-
-LARGEST: Final = 65535
-"""No datagram is longer (RFC 768)."""
 
 LARGEST_PAYLOAD: Final = {socket.AF_INET: 65507, socket.AF_INET6: 65527}
 """Bytes of a message in the largest datagram: less the header of UDP, and of IPv4 (RFC 791, RFC 8200)."""
@@ -51,14 +58,14 @@ _FULL: Final = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS})
 class UdpFlow(Flow):
     """The path between one UDP listener and one peer."""
 
-    __slots__ = ("_address", "_advertised", "_hash", "_key", "_listener", "_sent_by", "remote")
+    __slots__ = ("_advertised", "_hash", "_key", "_listener", "_place", "_sent_by", "remote")
 
     transport = "UDP"
 
-    def __init__(self, listener: UdpListener, remote: Address, address: tuple[Any, ...]) -> None:
+    def __init__(self, listener: UdpListener, remote: Address, place: Hashable) -> None:
         self._listener = listener
         self.remote = remote
-        self._address = address
+        self._place = place
         self._hash = hash((id(listener), remote))
         # Asked for with every message.
         self._key: str | None = None
@@ -114,7 +121,7 @@ class UdpFlow(Flow):
             DatagramTooLarge: no datagram holds it.
             TransportError: the listener is closed.
         """
-        self._listener.send(data, self._address, self)
+        self._listener.send(data, self._place, self)
 
     def __eq__(self, other: object) -> bool:
         if self is other:
@@ -162,8 +169,14 @@ class UdpListener:
         self.dropped = 0
         self._wildcard = self.bound[0] in WILDCARDS
         self._locals: dict[str, str] = {}
-        self._flows: dict[tuple[Any, ...], UdpFlow] = {}
-        self._waiting: deque[tuple[bytes, tuple[Any, ...]]] = deque()
+        self._datagrams = datagrams(self._socket)
+        self._send = self._datagrams.send
+        self._together = 0
+        self._held: list[tuple[bytes, Hashable]] = []
+        """What is given to the system together, as soon as there is enough of it."""
+        self._largest = LARGEST_PAYLOAD[self.family]
+        self._flows: dict[Hashable, UdpFlow] = {}
+        self._waiting: deque[tuple[bytes, Hashable]] = deque()
         self._drained: Callable[[], None] | None = None
         reactor.addReader(self)
 
@@ -178,15 +191,16 @@ class UdpListener:
         if numeric(host) is None or family_of(host) != self.family:
             raise TransportError(f"cannot reach {host_port(host, port)} from udp {host_port(*self.bound)}")
         if self.family == socket.AF_INET:
-            return self._flow((host, port))
+            return self._flow(self._datagrams.place((host, port)))
         found = socket.getaddrinfo(host, port, self.family, socket.SOCK_DGRAM, 0, socket.AI_NUMERICHOST)
-        return self._flow(found[0][4])
+        return self._flow(self._datagrams.place(found[0][4]))
 
-    def _flow(self, address: tuple[Any, ...]) -> UdpFlow:
-        flow = self._flows.get(address)
+    def _flow(self, place: Hashable) -> UdpFlow:
+        flow = self._flows.get(place)
         if flow is None:
             make_room(self._flows, CACHED_FLOWS)
-            flow = self._flows[address] = UdpFlow(self, (address[0], address[1]), address)
+            host, port = self._datagrams.address(place)[:2]
+            flow = self._flows[place] = UdpFlow(self, (host, port), place)
         return flow
 
     def local_for(self, remote: Address) -> Address:
@@ -201,42 +215,76 @@ class UdpListener:
 
     # -- sending ------------------------------------------------------------------------------------------
 
-    def send(self, data: bytes, address: tuple[Any, ...], flow: UdpFlow) -> None:
+    def send(self, data: bytes, place: Hashable, flow: UdpFlow) -> None:
         """Send a datagram, or keep it until the socket has room; raises as `UdpFlow.send`."""
-        if len(data) > LARGEST_PAYLOAD[self.family]:
+        if len(data) > self._largest:
             raise _too_large(data)
         if self._trace is not None:
             self._trace("out", data, flow)
+        if self._together:
+            if len(data) <= LARGEST_TOGETHER:
+                held = self._held
+                held.append((data, place))
+                if len(held) >= TOGETHER:
+                    self._send_held()
+                return
+            self._send_held()
         if self._waiting:
-            self._keep(data, address)
+            self._keep(data, place)
             return
         try:
-            self._socket.sendto(data, address)
+            self._send(data, place)
         except OSError as error:
-            self._not_sent(data, address, error)
+            self._not_sent(data, place, error)
 
-    def _not_sent(self, data: bytes, address: tuple[Any, ...], error: OSError) -> None:
+    def begin(self) -> None:
+        """More than one datagram is about to be sent: until `end` some of them may wait for each other."""
+        self._together += 1
+
+    def end(self) -> None:
+        """As often as `begin`: nothing waits for others any more."""
+        self._together -= 1
+        if not self._together and self._held:
+            self._send_held()
+
+    def _send_held(self) -> None:
+        held = self._held
+        while held and not self._waiting:
+            try:
+                sent = self._datagrams.send_many(held) if self.open else len(held)
+            except OSError as error:
+                if error.errno in _FULL:
+                    break
+                self._failed(*held[0], error)
+                sent = 1
+            del held[:sent]
+        for data, place in held:
+            self._keep(data, place)
+        held.clear()
+
+    def _not_sent(self, data: bytes, place: Hashable, error: OSError) -> None:
         if not self.open:
             raise TransportError("the udp listener is closed") from error
         if error.errno in _FULL:
-            self._keep(data, address)
+            self._keep(data, place)
             return
         if error.errno == errno.EMSGSIZE:
             # Some systems send less than the largest datagram.
             raise _too_large(data) from error
-        self._failed(data, address, error)
+        self._failed(data, place, error)
 
-    def _failed(self, data: bytes, address: tuple[Any, ...], error: OSError) -> None:
+    def _failed(self, data: bytes, place: Hashable, error: OSError) -> None:
         # An ICMP error of an earlier datagram, an unreachable network, a datagram that is too long: to SIP
         # the datagram is lost, and the transaction's timers say the rest.
         level = logging.WARNING if error.errno == errno.EMSGSIZE else logging.DEBUG
+        peer = host_port(*self._datagrams.address(place)[:2])
         log.log(
             level,
             "transport.datagram-lost",
-            extra={"peer": host_port(address[0], address[1]), "size": len(data), "error": error.strerror},
+            extra={"peer": peer, "size": len(data), "error": error.strerror},
         )
 
-    def _keep(self, data: bytes, address: tuple[Any, ...]) -> None:
+    def _keep(self, data: bytes, place: Hashable) -> None:
         if len(self._waiting) >= self._limit:
             if self.dropped == 0 or self.dropped % 1000 == 0:
                 log.warning(
@@ -247,7 +295,7 @@ class UdpListener:
             return
         if not self._waiting:
             self._reactor.addWriter(self)
-        self._waiting.append((data, address))
+        self._waiting.append((data, place))
 
     # -- the reactor's side -------------------------------------------------------------------------------
 
@@ -261,37 +309,42 @@ class UdpListener:
 
     def doRead(self) -> None:
         """Take what has arrived, some datagrams at a time."""
-        receive_from = self._socket.recvfrom
-        flows = self._flows
-        for _ in range(READ_BATCH):
+        take, receive, flows, trace = self._datagrams.receive, self._receive, self._flows, self._trace
+        for _ in range(0, READ_BATCH, AT_ONCE):
             try:
-                data, address = receive_from(LARGEST)
-            except BlockingIOError:
-                return
+                found = take(AT_ONCE)
             except OSError as error:
-                if not self.open:
-                    return
                 log.debug("transport.icmp", extra={"listener": self.bound, "error": error.strerror})
                 continue
-            if len(data) <= LONGEST_KEEP_ALIVE:
-                continue
-            flow = flows.get(address) or self._flow(address)
-            if self._trace is not None:
-                self._trace("in", data, flow)
-            self._receive(data, flow)
-            if not self.open:
+            several = len(found) > 1
+            if several:
+                self.begin()
+            try:
+                for data, place in found:
+                    if len(data) <= LONGEST_KEEP_ALIVE:
+                        continue
+                    flow = flows.get(place) or self._flow(place)
+                    if trace is not None:
+                        trace("in", data, flow)
+                    receive(data, flow)
+                    if not self.open:
+                        return
+            finally:
+                if several:
+                    self.end()
+            if len(found) < AT_ONCE:
                 return
 
     def doWrite(self) -> None:
         """Send what waited, as far as the socket takes it."""
         while self._waiting:
-            data, address = self._waiting[0]
+            data, place = self._waiting[0]
             try:
-                self._socket.sendto(data, address)
+                self._send(data, place)
             except OSError as error:
                 if error.errno in _FULL:
                     return
-                self._failed(data, address, error)
+                self._failed(data, place, error)
             self._waiting.popleft()
         self._reactor.removeWriter(self)
         if self._drained is not None:
@@ -315,10 +368,17 @@ class UdpListener:
         if self.open:
             self.open = False
             self._waiting.clear()
+            self._held.clear()
             self._reactor.removeReader(self)
             self._reactor.removeWriter(self)
             self._socket.close()
+            # The system may give its number to another one.
+            self._send = _closed
             self._flows.clear()
+
+
+def _closed(data: bytes, place: Hashable) -> object:
+    raise OSError(errno.EBADF, "the socket is closed")
 
 
 def _too_large(data: bytes) -> DatagramTooLarge:

@@ -30,7 +30,7 @@ class Side:
         self.arrived: Arrived = Deferred()
         self.hub = TransportHub(cast(Any, reactor), self._receive, TransportSettings())
 
-    def _receive(self, data: bytes, flow: Flow) -> None:
+    def _receive(self, data: bytes, flow: Flow, now: float) -> None:
         if not self.arrived.called:
             self.arrived.callback((data, flow))
 

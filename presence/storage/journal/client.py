@@ -31,6 +31,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from time import monotonic
 from typing import Any
@@ -84,10 +85,12 @@ class JournalSettings:
 class JournalClient:
     """`sip.ports.Journal` over a writer process.
 
-    `url`: the database, migrated already; `clock`: monotonic seconds.
+    `url`: the database, migrated already; `clock`: monotonic seconds; `around` calls what answers all writes
+    of a batch.
     """
 
     __slots__ = (
+        "_around",
         "_batch",
         "_clock",
         "_delivering",
@@ -121,11 +124,13 @@ class JournalClient:
         url: str,
         settings: JournalSettings | None = None,
         clock: Callable[[], float] = monotonic,
+        around: Callable[[Callable[[], None]], None] = lambda work: work(),
     ) -> None:
         self._reactor: IReactorTime = reactor
         self._url = url
         self._settings = settings or JournalSettings()
         self._clock = clock
+        self._around = around
         self._waiting: deque[Pending] = deque()
         self._owed = Owed()
         self._doubtful: deque[Pending] = deque()
@@ -318,7 +323,7 @@ class JournalClient:
             self._count(batch, seconds)
             if refusals:
                 batch.refusals.update(refusals)
-            self._succeed(batch)
+            self._around(partial(self._succeed, batch))
         self._proceed()
 
     def _count(self, batch: Batch, seconds: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sip.message import Request
+from sip.message.written import written
 from sip.transport.flow import Flow
 from sip.usage.notifier.told import Notification
 
@@ -43,37 +44,33 @@ def written_notify(
     told: Notification,
     etag: str,
     via: str,
+    branch: str,
     contact: str,
     *,
     known: bool,
     ending: str = "",
 ) -> bytes | None:
-    """The same NOTIFY as bytes, with `via` on top and `contact`; None if a message has to be made of it.
+    """The same NOTIFY as bytes, with `via` and `branch` on top and `contact`; None if it has to be a message.
 
     That is so where a value holds what would break a line: `notify_request` says what is wrong with it.  The
     CSeq number is taken then, but was not used.  The dialog has to be a usual one (`Dialog.is_usual`).
     """
-    package, event_id, dialog = subscription.package, subscription.event_id, subscription.dialog
-    head = (
-        f"{dialog.written('NOTIFY', via, contact)}"
-        f"Event: {f'{package};id={event_id}' if event_id else package}\r\n"
-        f"Subscription-State: {_state(subscription, ending)}\r\n"
-    )
-    lines = 10 + len(dialog.routes)
+    dialog = subscription.dialog
+    parts = dialog.written("NOTIFY", via, branch, contact)
+    parts += ["\r\nEvent: ", subscription.package]
+    if subscription.event_id:
+        parts += [";id=", subscription.event_id]
+    parts += ["\r\nSubscription-State: ", _state(subscription, ending)]
     for name, value in told.headers:
-        head += f"{name}: {value}\r\n"
-        lines += 1
+        parts += ["\r\n", name, ": ", value]
     if etag:
-        head += f"SIP-ETag: {_tag(told, etag, dialog.local_cseq, known=known)}\r\n"
-        lines += 1
+        parts += ["\r\nSIP-ETag: ", _tag(told, etag, dialog.local_cseq, known=known)]
     body = b""
     if told.body is not None and not known:
         body = told.body.data
-        head += f"Content-Type: {told.body.content_type}\r\n"
-        lines += 1
-    if head.count("\n") != lines or head.count("\r") != lines or "\0" in head:
-        return None
-    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode("utf-8", "surrogateescape") + body
+        parts += ["\r\nContent-Type: ", told.body.content_type]
+    parts += ["\r\nContent-Length: ", len(body), "\r\n\r\n"]
+    return written(parts, body)
 
 
 def _tag(told: Notification, etag: str, cseq: int, *, known: bool) -> str:
@@ -85,7 +82,7 @@ def _state(subscription: Subscription, ending: str) -> str:
     if ending:
         return f"terminated;reason={ending}"
     # Rounded to the nearest second, and never longer than what the SUBSCRIBE was told.
-    left = max(0, round(subscription.expires_at - subscription.usage.timers.now))
+    left = max(0, int(subscription.expires_at - subscription.usage.timers.now + 0.5))
     rates = "" if subscription.pacing is None else subscription.pacing.agreed
     return f"{subscription.state};expires={left}{rates}"
 

@@ -79,8 +79,7 @@ def _send_written(
         return None
     branch = sender.new_branch("")
     via, contact = sender.names_on(flow, secure=dialog.secure)
-    via = f"{via};branch={branch};rport"
-    data = written_notify(subscription, told, etag, via, contact, known=known, ending=ending)
+    data = written_notify(subscription, told, etag, via, branch, contact, known=known, ending=ending)
     if data is None:
         dialog.local_cseq -= 1
         return None

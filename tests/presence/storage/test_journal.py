@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import pytest_twisted
 from twisted.internet import reactor
+from twisted.internet.error import ConnectionAborted
+from twisted.python.failure import Failure
 
 from presence.storage.database import Database, load
 from presence.storage.journal.client import JournalClient
@@ -331,7 +333,7 @@ async def test_what_was_sent_completely_is_stored_although_nobody_waits_for_the_
     await after(0.05)
     process = journal._process
     assert process is not None
-    process.transport.abortConnection()
+    process.connectionLost(Failure(ConnectionAborted()))
     os.kill(pid, signal.SIGCONT)
     await until(lambda: "p000001" in stored(database))
     await lost

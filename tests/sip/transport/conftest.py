@@ -96,7 +96,7 @@ async def party() -> AsyncIterator[Maker]:
         settings.setdefault("close_timeout", 0.3)
         mine: Party
 
-        def receive(data: bytes, flow: Flow) -> None:
+        def receive(data: bytes, flow: Flow, now: float) -> None:
             mine.messages.put((data, flow))
 
         def receive_error(partial: Request | None, error: SipError, flow: Flow) -> None:

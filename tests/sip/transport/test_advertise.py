@@ -17,9 +17,9 @@ from sip.transport.spec import Destination, ListenSpec
 @pytest_twisted.ensureDeferred
 async def test_via_and_contact_name_it_with_the_port_of_the_listener(transport: str) -> None:
     hub = TransportHub(
-        cast(Any, reactor), lambda data, flow: None, TransportSettings(advertise="sip.example.org")
+        cast(Any, reactor), lambda data, flow, now: None, TransportSettings(advertise="sip.example.org")
     )
-    peer = TransportHub(cast(Any, reactor), lambda data, flow: None, TransportSettings())
+    peer = TransportHub(cast(Any, reactor), lambda data, flow, now: None, TransportSettings())
     for side in (hub, peer):
         await hub_listen(side, transport)
     port, theirs = hub.ports[0][1], peer.ports[0][1]
@@ -39,7 +39,7 @@ async def hub_listen(hub: TransportHub, transport: str) -> None:
 @pytest_twisted.ensureDeferred
 async def test_a_route_with_that_name_is_ours() -> None:
     hub = TransportHub(
-        cast(Any, reactor), lambda data, flow: None, TransportSettings(advertise="sip.example.org")
+        cast(Any, reactor), lambda data, flow, now: None, TransportSettings(advertise="sip.example.org")
     )
     await hub_listen(hub, "udp")
     try:

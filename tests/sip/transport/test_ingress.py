@@ -51,7 +51,7 @@ class Party:
         self.handled: list[bytes] = []
         self.cost = COST
 
-    def handle(self, data: bytes, flow: Flow) -> None:
+    def handle(self, data: bytes, flow: Flow, now: float) -> None:
         self.clock.rightNow += self.cost
         self.handled.append(data)
 

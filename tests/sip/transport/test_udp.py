@@ -145,16 +145,16 @@ async def test_icmp_errors_trouble_nobody(party: Maker) -> None:
 async def test_a_fault_of_the_receiver_costs_one_message(party: Maker) -> None:
     server = party()
     port = await server.listen("udp:127.0.0.1:0")
-    good = server.hub._receive
+    good = server.hub.ingress.handle
     calls: list[bytes] = []
 
-    def faulty(data: bytes, flow: Any) -> None:
+    def faulty(data: bytes, flow: Any, now: float) -> None:
         calls.append(data)
         if len(calls) == 1:
             raise KeyError("a bug")
-        good(data, flow)
+        good(data, flow, now)
 
-    server.hub._receive = faulty
+    server.hub.ingress.handle = faulty
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
         phone.sendto(b"first message", ("127.0.0.1", port))
         phone.sendto(b"second message", ("127.0.0.1", port))
@@ -236,7 +236,7 @@ def full() -> tuple[UdpListener, FullSocket, WatchingReactor]:
     )
     listener._socket.close()
     sock: Any = FullSocket()
-    listener._socket = sock
+    listener._socket, listener._send = sock, sock.sendto
     return listener, sock, watching
 
 
