@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.fuzz.growth import MOST, RUNS, as_it_is, growth
@@ -47,6 +49,7 @@ def squared_in_c(data: bytes) -> None:
         sorted(data)
 
 
-def test_what_grows_with_the_square_is_noticed() -> None:
-    assert growth(as_it_is(squared_in_python), bytes)[1] > MOST
-    assert growth(as_it_is(squared_in_c), bytes)[1] > MOST
+@pytest.mark.parametrize("run", [squared_in_python, squared_in_c])
+def test_what_grows_with_the_square_is_noticed(run: Callable[[bytes], None]) -> None:
+    # Other work on the machine makes a growth seem less, so that nothing is blamed for it; not three times.
+    assert any(growth(as_it_is(run), bytes)[1] > MOST for _ in range(3))
