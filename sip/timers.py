@@ -120,36 +120,40 @@ class Lane(Generic[T]):
     costs a fraction of a `Timer`; one of those is kept for the whole lane.
     """
 
-    __slots__ = ("_armed", "_callback", "_delay", "_queue", "_wheel")
+    __slots__ = ("_armed", "_callback", "_delay", "_dues", "_items", "_wheel")
 
     def __init__(self, wheel: TimerWheel, delay: float, callback: Callable[[T], None]) -> None:
         self._wheel = wheel
         self._delay = delay
         self._callback = callback
-        self._queue: deque[tuple[float, T]] = deque()
+        # Two queues: a pair for each would take as much memory again as what it is about.
+        self._dues: deque[float] = deque()
+        self._items: deque[T] = deque()
         self._armed = False
 
     def __len__(self) -> int:
-        return len(self._queue)
+        return len(self._items)
 
     def add(self, item: T) -> None:
         """Call `callback(item)` after the delay."""
         due = self._wheel.now + self._delay
-        self._queue.append((due, item))
+        self._dues.append(due)
+        self._items.append(item)
         if not self._armed:
             self._armed = True
             self._wheel.at(due, self._reached)
 
     def _reached(self) -> None:
-        queue, now = self._queue, self._wheel.now
-        while queue and queue[0][0] <= now:
-            item = queue.popleft()[1]
+        dues, items, now = self._dues, self._items, self._wheel.now
+        while dues and dues[0] <= now:
+            dues.popleft()
+            item = items.popleft()
             try:
                 self._callback(item)
             except Exception:
                 # As on the wheel: the timers of others are no part of it.
                 log.exception("timer.failed")
-        if queue:
-            self._wheel.at(queue[0][0], self._reached)
+        if dues:
+            self._wheel.at(dues[0], self._reached)
         else:
             self._armed = False
