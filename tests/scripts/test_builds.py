@@ -7,7 +7,7 @@ import sysconfig
 from pathlib import Path
 
 import pytest
-from bench_lib import builds, targets
+from bench_lib import builds, machine, targets
 
 
 @pytest.mark.parametrize(
@@ -47,3 +47,7 @@ def test_the_compiled_form_runs_where_it_is_on_the_path(
 
 def test_the_speed_of_python_is_some_nanoseconds() -> None:
     assert 1 < builds.step_nanoseconds() < 100_000
+
+
+def test_how_fast_memory_is_given_is_measured() -> None:
+    assert 1 < machine.fresh_memory() < 1_000_000
