@@ -19,7 +19,8 @@
 
 /* Only what the kernel has written into is memory. */
 static char (*room)[LARGEST + 1];
-static struct sockaddr_storage senders[BATCH]; /* Or to whom. */
+/* Of `send_many`, which calls nobody in between. */
+static struct sockaddr_storage receivers[BATCH];
 static struct iovec places[BATCH];
 static struct mmsghdr messages[BATCH];
 
@@ -47,35 +48,54 @@ receive(PyObject *module, PyObject *const *given, Py_ssize_t count)
     if (most < 1 || most > BATCH) {
         most = BATCH;
     }
+    struct sockaddr_storage from[BATCH];
+    struct iovec where[BATCH];
+    struct mmsghdr got[BATCH];
     for (long index = 0; index < most; index++) {
-        places[index] = (struct iovec){room[index], LARGEST};
-        messages[index].msg_hdr = (struct msghdr){
-            .msg_name = &senders[index],
-            .msg_namelen = sizeof senders[index],
-            .msg_iov = &places[index],
+        where[index] = (struct iovec){room[index], LARGEST};
+        got[index].msg_hdr = (struct msghdr){
+            .msg_name = &from[index],
+            .msg_namelen = sizeof from[index],
+            .msg_iov = &where[index],
             .msg_iovlen = 1,
         };
     }
     /* Not without the GIL: it never waits, and `room` is one for all. */
-    int found = recvmmsg((int)descriptor, messages, (unsigned int)most, MSG_DONTWAIT, NULL);
+    int found = recvmmsg((int)descriptor, got, (unsigned int)most, MSG_DONTWAIT, NULL);
     if (found < 0) {
         if (errno == EAGAIN || errno == EWOULDBLOCK) {
             return PyList_New(0);
         }
         return PyErr_SetFromErrno(PyExc_OSError);
     }
-    PyObject *list = PyList_New(found);
+    /* First what the collector of cycles does not know: it might call somebody who receives into `room`. */
+    PyObject *made[2 * BATCH];
+    int ready = 0;
+    PyObject *list = NULL;
+    for (int index = 0; index < found; index++) {
+        made[ready] = PyBytes_FromStringAndSize(room[index], (Py_ssize_t)got[index].msg_len);
+        if (made[ready] == NULL) {
+            goto end;
+        }
+        ready++;
+        made[ready] = PyBytes_FromStringAndSize((char *)&from[index], length_of(&from[index]));
+        if (made[ready] == NULL) {
+            goto end;
+        }
+        ready++;
+    }
+    list = PyList_New(found);
     for (int index = 0; list != NULL && index < found; index++) {
-        PyObject *data = PyBytes_FromStringAndSize(room[index], (Py_ssize_t)messages[index].msg_len);
-        PyObject *from = PyBytes_FromStringAndSize((char *)&senders[index], length_of(&senders[index]));
-        PyObject *pair = data != NULL && from != NULL ? PyTuple_Pack(2, data, from) : NULL;
-        Py_XDECREF(data);
-        Py_XDECREF(from);
+        PyObject *pair = PyTuple_Pack(2, made[2 * index], made[2 * index + 1]);
         if (pair == NULL) {
             Py_CLEAR(list);
         } else {
             PyList_SET_ITEM(list, index, pair);
         }
+    }
+end:
+    while (ready > 0) {
+        Py_DECREF(made[--ready]);
     }
     return list;
 }
@@ -137,8 +157,8 @@ send_many(PyObject *module, PyObject *const *given, Py_ssize_t count)
         PyObject *data = PyTuple_GET_ITEM(pair, 0);
         places[index] = (struct iovec){PyBytes_AS_STRING(data), (size_t)PyBytes_GET_SIZE(data)};
         messages[index].msg_hdr = (struct msghdr){
-            .msg_name = &senders[index],
-            .msg_namelen = read_address(PyTuple_GET_ITEM(pair, 1), &senders[index]),
+            .msg_name = &receivers[index],
+            .msg_namelen = read_address(PyTuple_GET_ITEM(pair, 1), &receivers[index]),
             .msg_iov = &places[index],
             .msg_iovlen = 1,
         };

@@ -190,7 +190,7 @@ class PresencePolicy:
         who = self._known_as(watcher)
         if not rules and who != aor:
             # Of other identities than SIP's what follows an "@" is no domain.
-            domain = who.rpartition("@")[2] if who[:4] == "sip:" else who
+            domain = "@" + who.rpartition("@")[2] if who[:4] == "sip:" else who
             outcome = self._unruled.get(domain)
             if outcome is None:
                 make_room(self._unruled, _MOST_DOMAINS)

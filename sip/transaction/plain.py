@@ -65,6 +65,9 @@ def says_no_more_in_python(data: bytes, sent: bytes) -> bool:
         # As the parser has it: elements must not disagree on what ends a line.
         return False
     echo = sent.split(b"\r\n", ECHO.stop)[ECHO]
+    if len(echo) < ECHO.stop - ECHO.start:
+        # Nothing any more: the request is done with.
+        return False
     for line in lines:
         if line in echo:
             # Once only: a second one is taken for what it is.

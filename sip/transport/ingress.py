@@ -158,7 +158,8 @@ class Ingress:
             # The oldest: handled here, the new one would overtake what waits of its connection.
             _, oldest, whence = waiting.popleft()
             self._bytes -= len(oldest)
-            self._give(oldest, whence, now)
+            # Thousands may have to go for a large one: meanwhile it gets later.
+            self._give(oldest, whence, self._now())
         waiting.append((now, data, flow))
         self._bytes += len(data)
         if self._call is None:

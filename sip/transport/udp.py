@@ -221,7 +221,7 @@ class UdpListener:
             raise _too_large(data)
         if self._trace is not None:
             self._trace("out", data, flow)
-        if self._together:
+        if self._together and self.open:
             if len(data) <= LARGEST_TOGETHER:
                 held = self._held
                 held.append((data, place))
@@ -360,6 +360,8 @@ class UdpListener:
         """Read no more; call `drained` when nothing waits to be sent (the caller then aborts)."""
         self._reactor.removeReader(self)
         self._drained = drained
+        if self._held:
+            self._send_held()
         if not self._waiting:
             drained()
 

@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 
 from sip.message.written import Parts, written_in_python
 from sip.transaction.plain import SILENT, branch_in_python, says_no_more_in_python
+from sip.usage.notifier import notify
+from tests.presence.house import House
+from tests.presence.watchers import BOB, Watcher
 from tests.sip.transaction.test_plain import NOTIFY, OK
 from tests.support.extensions import loaded
 
@@ -136,6 +139,20 @@ def test_what_is_no_part_is_refused(text: Any, part: Any) -> None:
         text.written(["", part], b"")
 
 
-def test_too_many_parts_are_refused(text: Any) -> None:
-    with pytest.raises(ValueError, match="too many parts"):
-        text.written([""] * 1000, b"")
+def test_of_very_many_parts_a_message_is_to_be_made(text: Any) -> None:
+    assert text.written(["a"] * 128, b"") == b"a" * 128
+    assert text.written(["a"] * 129, b"") is None
+
+
+@pytest.mark.parametrize("count", [45, 46, 60])
+def test_a_watcher_with_very_many_routes_is_told(
+    text: Any, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    monkeypatch.setattr(notify, "written", text.written)
+    house = House()
+    watcher = Watcher(house, BOB)
+    routes = [f"<sip:{watcher.flow.remote[0]}:{watcher.flow.remote[1]};lr>"] * count
+    assert watcher.subscribe(*(f"Record-Route: {route}" for route in routes)).status == 200
+    (told,) = watcher.news()
+    assert told.get_all("Route") == routes
+    assert told.cseq.number == 1

@@ -55,9 +55,9 @@ class WriterProcess:
         self._open = True
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with theirs:
-            for end in (self._socket, theirs):
-                end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
             try:
+                for end in (self._socket, theirs):
+                    end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
                 self._process = _spawn(theirs)
             except OSError:
                 self._socket.close()
@@ -81,7 +81,8 @@ class WriterProcess:
             except BlockingIOError:
                 sent = 0
             except OSError:
-                # Its end is gone: reading tells so.
+                # Its end is gone.  Told later, not from within the one that is just sending.
+                self._clock.callLater(0, self._hang_up)
                 return
             if sent == len(frame):
                 return

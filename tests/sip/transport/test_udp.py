@@ -289,7 +289,7 @@ async def test_close_lets_waiting_datagrams_out(party: Maker) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
         phone.bind(("127.0.0.1", 0))
         phone.setblocking(False)
-        listener._keep(b"goodbye", phone.getsockname())
+        listener._keep(b"goodbye", listener._datagrams.place(phone.getsockname()))
         await within(server.hub.close())
         assert phone.recv(100) == b"goodbye"
     assert listener not in reactor.getReaders()
