@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from sip.tokens import Tokens
+import re
+
+import pytest
+
+from sip.tokens import LongerTokens, Tokens
 
 
-def test_no_token_is_given_out_twice_over_several_stocks() -> None:
-    tokens = Tokens()
+@pytest.mark.parametrize("kind", [Tokens, LongerTokens])
+def test_no_token_is_given_out_twice_over_several_stocks(kind: type[Tokens | LongerTokens]) -> None:
+    tokens = kind()
     assert len({tokens.next() for _ in range(1000)}) == 1000
 
 
@@ -16,3 +21,9 @@ def test_a_token_is_sixteen_hex_digits() -> None:
         token = tokens.next()
         assert len(token) == 16
         assert int(token, 16) >= 0
+
+
+def test_a_longer_one_is_twelve_characters_of_six_bits() -> None:
+    tokens = LongerTokens()
+    for _ in range(300):
+        assert re.fullmatch(r"[A-Za-z0-9_-]{12}", tokens.next())

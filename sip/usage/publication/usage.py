@@ -7,7 +7,6 @@ restart would not find.
 from __future__ import annotations
 
 import logging
-import secrets
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ from sip.identity import Identity, UserDirectory, authorize_as
 from sip.message import Request
 from sip.ports import Journal, JournalError, Record
 from sip.timers import TimerWheel
+from sip.tokens import LongerTokens
 from sip.usage.content import decode_body
 from sip.usage.publication.keeper import PublicationKeeper, Release
 from sip.usage.publication.model import EventState, Publication, What
@@ -77,6 +77,7 @@ class PublicationUsage:
         "_directory",
         "_journal",
         "_keeper",
+        "_new_etag",
         "_packages",
         "_patched",
         "_settings",
@@ -101,6 +102,8 @@ class PublicationUsage:
         self._journal = journal
         self._settings = settings
         self._wall = wall
+        # 72 random bits: never the same again for any AOR (RFC 3903 §6 step 6), and not to be guessed.
+        self._new_etag = LongerTokens().next
         self._keeper = PublicationKeeper(self._packages, directory, journal, timers, wall)
 
     def __len__(self) -> int:
@@ -169,7 +172,7 @@ class PublicationUsage:
         parsed = package.parse(aor, media, body)
         if expires == 0:
             # And nothing is to be stored as a result of such a request.
-            self._answer(sr, _new_etag(), 0)
+            self._answer(sr, self._new_etag(), 0)
             release()
             return
         held = self._keeper.of(package.name, aor)
@@ -179,7 +182,7 @@ class PublicationUsage:
             )
         wall = self._wall()
         state = EventState(
-            _new_etag(), sr.now + expires, _text(str(media)), body, _agent(request), wall, parsed
+            self._new_etag(), sr.now + expires, _text(str(media)), body, _agent(request), wall, parsed
         )
         publication = Publication(self._keeper.new_id(wall), package, aor, state)
         stored = record(publication, state, sr.now, wall)
@@ -197,7 +200,7 @@ class PublicationUsage:
         expires = self._lifetime(request)
         if expires == 0:
             forget = partial(self._keeper.forget, publication)
-            self._store(sr, publication, ended(publication), forget, "remove", (_new_etag(), 0), release)
+            self._store(sr, publication, ended(publication), forget, "remove", (self._new_etag(), 0), release)
             return
         wall = self._wall()
         what: What = "modify" if request.body else "refresh"
@@ -205,10 +208,10 @@ class PublicationUsage:
         if request.body:
             media, body = self._content(request, package, publication)
             parsed = package.parse(aor, media, body)
-            state = EventState(_new_etag(), lasts, _text(str(media)), body, agent, wall, parsed)
+            state = EventState(self._new_etag(), lasts, _text(str(media)), body, agent, wall, parsed)
         else:
             # As it is: a document that was let go is not parsed for this.
-            state = publication.state._replace(etag=_new_etag(), expires_at=lasts, source=agent)
+            state = publication.state._replace(etag=self._new_etag(), expires_at=lasts, source=agent)
         stored = record(publication, state, sr.now, wall)
         apply = partial(self._keeper.renew, publication, state)
         self._store(sr, publication, stored, apply, what, (state.etag, expires), release)
@@ -289,8 +292,3 @@ def _agent(request: Request) -> str:
 
 # Of media types and phones there are few: the same text is in memory once, as long as somebody uses it.
 _text = sys.intern
-
-
-def _new_etag() -> str:
-    # 72 random bits: never the same again for any AOR (RFC 3903 §6 step 6), and not to be guessed.
-    return secrets.token_urlsafe(9)
