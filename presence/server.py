@@ -380,8 +380,6 @@ class _Parts:
         self._driver = WheelDriver(reactor, self.house.timers)
         house = self.house
         self.hub.ingress.gate = house.door
-        # Without a detour, as it is for every message.
-        self.hub.ingress.handle = house.core.receive_at
         self.web = Web(
             settings,
             reactor,

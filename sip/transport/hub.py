@@ -188,17 +188,6 @@ class TransportHub:
 
     # -- what arrives -------------------------------------------------------------------------------------
 
-    def together(self, work: Callable[[], None]) -> None:
-        """Do `work`, which sends many messages one after the other: to give them out together is cheaper."""
-        listeners = [*self._udp]
-        for listener in listeners:
-            listener.begin()
-        try:
-            work()
-        finally:
-            for listener in listeners:
-                listener.end()
-
     def _deliver_error(self, error: SipError, flow: Flow) -> None:
         if self._receive_error is None:
             return
@@ -214,6 +203,17 @@ class TransportHub:
             log.exception("transport.receiver-failed", extra={"peer": host_port(*flow.remote)})
 
     # -- where things go ----------------------------------------------------------------------------------
+
+    def together(self, work: Callable[[], None]) -> None:
+        """Do `work`, which sends many messages one after the other: to give them out together is cheaper."""
+        listeners = [*self._udp]
+        for listener in listeners:
+            listener.begin()
+        try:
+            work()
+        finally:
+            for listener in listeners:
+                listener.end()
 
     def resolve(self, uri: Uri, hint: str | None = None) -> Deferred[list[Destination]]:
         """Where to send a request for `uri`, in the order to try (RFC 3263 §4).

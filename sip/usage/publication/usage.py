@@ -29,7 +29,7 @@ from sip.identity import Identity, UserDirectory, authorize_as
 from sip.message import Request
 from sip.ports import Journal, JournalError, Record
 from sip.timers import TimerWheel
-from sip.tokens import LongerTokens
+from sip.tokens import longer_tokens
 from sip.usage.content import decode_body
 from sip.usage.publication.keeper import PublicationKeeper, Release
 from sip.usage.publication.model import EventState, Publication, What
@@ -103,7 +103,7 @@ class PublicationUsage:
         self._settings = settings
         self._wall = wall
         # 72 random bits: never the same again for any AOR (RFC 3903 §6 step 6), and not to be guessed.
-        self._new_etag = LongerTokens().next
+        self._new_etag = longer_tokens().next
         self._keeper = PublicationKeeper(self._packages, directory, journal, timers, wall)
 
     def __len__(self) -> int:
