@@ -119,8 +119,8 @@ else:
         debug_level="0",
         target_dir="build/mypyc",
     )
-    # Decision 0021.
-    written = [Extension("sip._text", ["sip/_text.c"])]
+    # Decisions 0021 and 0022.
+    written = [Extension(name, [f"{name.replace('.', '/')}.c"]) for name in ("sip._heads", "sip._text")]
     if sys.platform == "linux":
         # Other systems have no recvmmsg(2), and no madvise(2) for huge pages (decision 0019).
         written += [

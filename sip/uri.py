@@ -6,13 +6,14 @@ RFC 3261 §19.1 (syntax in §25.1, comparison in §19.1.4), RFC 3966 (tel), RFC 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv6Address
 from typing import Final
 
 from sip.errors import BadRequest
+from sip.native import native
 
 _USER = r"(?:[A-Za-z0-9\-_.!~*'()&=+$,;?/#\x80-\U0010ffff]++|%[0-9A-Fa-f]{2})*"
 _BEHIND_COLON = r"(?:[A-Za-z0-9\-_.!~*'()&=+$,\x80-\U0010ffff]++|%[0-9A-Fa-f]{2})*"
@@ -59,7 +60,9 @@ class Uri:
         port: int | None = None,
         params: Params | None = None,
         headers: str = "",
+        aor: str = "",
     ) -> None:
+        """`aor`: the address of record, where it is known already."""
         self.scheme = scheme
         self.user = user
         self.password = password
@@ -67,7 +70,7 @@ class Uri:
         self.port = port
         self.params: Params = _NO_PARAMS if params is None else params
         self.headers = headers
-        self._aor = ""
+        self._aor = aor
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Uri):
@@ -149,6 +152,10 @@ AnyUri = Uri | TelUri | OtherUri
 
 def parse_uri(text: str) -> AnyUri:
     """Read a URI.  Raises BadRequest when it is malformed."""
+    plain = plain_uri(text)
+    if plain is not None:
+        user, host, port, aor = plain
+        return Uri("sip", user, None, host, port, None, "", aor)
     return _remembered(text) if len(text) <= _WORTH_REMEMBERING else _parse(text)
 
 
@@ -164,22 +171,13 @@ def _parse(text: str) -> AnyUri:
             if _OPAQUE.fullmatch(rest) is None:
                 raise BadRequest("Malformed URI")
             return OtherUri(scheme, text)
-    name, at, place = rest.partition("@")
-    if at and name.isalnum() and name.isascii():
-        # As nearly all are: a plain name at a host, perhaps with a port, and nothing else.
-        host, colon, digits = place.partition(":")
-        if host.replace(".", "").replace("-", "").isalnum() and host.isascii():
-            if not colon:
-                return Uri(scheme, name, None, host)
-            if digits.isdecimal() and digits.isascii() and len(digits) < _LONG_PORT:
-                return Uri(scheme, name, None, host, int(digits))
     match = _SIP.fullmatch(rest)
     if match is None:
         raise BadRequest("Malformed SIP URI")
     user, password, named, ipv6, port_text, params, headers = match.groups()
     host = named if ipv6 is None else _ipv6(ipv6)
     port = None if port_text is None else int(port_text)
-    if port is not None and port > 65535:
+    if port is not None and port > _HIGHEST_PORT:
         raise BadRequest("Malformed SIP URI")
     # "sip:@host" is seen for "no user"; the grammar has no empty user.
     return Uri(
@@ -187,14 +185,35 @@ def _parse(text: str) -> AnyUri:
     )
 
 
-_LONG_PORT = 5
-"""Digits with which a port may be too large."""
+_PLAIN = re.compile(r"sip:([A-Za-z0-9\-_.+]++)@([A-Za-z0-9\-.]++)(?::([0-9]{1,5}+))?")
+
+
+def plain_uri_in_python(text: str) -> tuple[str, str, int | None, str] | None:
+    """User, host, port and address of record of a URI that has nothing else; None for all others.
+
+    Such are nearly all: "sip:", a name without escapes, a host, perhaps a port.
+    """
+    match = _PLAIN.fullmatch(text)
+    if match is None:
+        return None
+    user, host, digits = match.groups()
+    port = None if digits is None else int(digits)
+    if port is not None and port > _HIGHEST_PORT:
+        return None
+    return user, host, port, f"sip:{user}@{host.lower()}"
+
+
+plain_uri: Final[Callable[[str], tuple[str, str, int | None, str] | None]] = getattr(
+    native("_heads"), "plain_uri", plain_uri_in_python
+)
+
+_HIGHEST_PORT = 65535
 
 _WORTH_REMEMBERING = 96
 """Characters; longer texts would let a stranger fill the memory."""
 
 _remembered = lru_cache(maxsize=4096)(_parse)
-"""From, To and Request-URI of a PUBLISH or REGISTER are mostly one and the same text."""
+"""The same few texts come again and again: outbound proxies with parameters, our own address."""
 
 
 def _aor(user: str | None, host: str) -> str:
@@ -218,7 +237,7 @@ def parse_host(text: str) -> tuple[str, int | None]:
     if port_text is None:
         return host, None
     port = int(port_text)
-    if port > 65535:
+    if port > _HIGHEST_PORT:
         raise ValueError("port out of range")
     return host, port
 

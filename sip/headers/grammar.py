@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 
 from sip.errors import BadRequest
+from sip.headers.plain import plain_params
 from sip.headers.quoted import Quoted
 
 TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]++")
@@ -86,6 +87,9 @@ def parse_params(text: str, header: str = "parameterised") -> dict[str, str | No
     Names come back in lower case, values as they are (a `Quoted` for quoted strings), None without a value.
     Raises BadRequest naming `header` for anything else, and for a name that is given two values.
     """
+    usual = plain_params(text)
+    if usual is not None:
+        return usual
     params: dict[str, str | None] = {}
     if not text:
         return params
@@ -95,16 +99,6 @@ def parse_params(text: str, header: str = "parameterised") -> dict[str, str | No
             return params
         if text[0] != ";":
             text = ";" + text
-    if not ('"' in text or " " in text or "," in text or "<" in text or "\t" in text):
-        for part in text[1:].split(";"):
-            name, equals, value = part.partition("=")
-            name = name.lower()
-            if name in params:
-                _repeated(params, name, value if equals else None, header)
-            params[name] = value if equals else None
-        if "" in params:
-            raise malformed(header, "bad parameter")
-        return params
     position, end = 0, len(text)
     while position < end:
         match = _PARAM.match(text, position)

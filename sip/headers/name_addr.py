@@ -10,6 +10,7 @@ from typing import Self
 
 from sip.errors import BadRequest
 from sip.headers.grammar import TOKEN, leading_quoted, malformed, parse_params, quote, render_params
+from sip.headers.plain import plain_address
 from sip.uri import AnyUri, parse_uri
 
 _UNQUOTED_DISPLAY = re.compile(r'[^",;<>\\\x00-\x08\x0a-\x1f\x7f]*+')
@@ -45,8 +46,12 @@ class NameAddr:
     @classmethod
     def parse(cls, text: str, header: str = "address") -> Self:
         """Read one value.  Raises BadRequest naming `header`."""
+        plain = plain_address(text)
+        if plain is not None:
+            display, uri_text, params = plain
+            return cls(display, uri_text, params, header)
         left = text.find("<")
-        display: str | None = None
+        display = None
         if left:
             display, left = _read_display(text, left, header)
         if left < 0:
@@ -66,11 +71,7 @@ class NameAddr:
                 if rest and rest[0] != ";":
                     raise malformed(header, "text after the URI")
         uri_text = uri_text.strip(" \t")
-        params: dict[str, str | None]
-        if rest[:5] == ";tag=" and rest[5:].replace("-", "").isalnum():
-            params = {"tag": rest[5:]}
-        else:
-            params = parse_params(rest, header) if rest else {}
+        params = parse_params(rest, header) if rest else {}
         if not uri_text:
             raise malformed(header, "no URI")
         return cls(display, uri_text, params, header)
@@ -108,12 +109,6 @@ class NameAddr:
 def _read_display(text: str, left: int, header: str) -> tuple[str | None, int]:
     """The display name before the "<" at `left` (-1: none), and where the "<" of the URI really is."""
     quoted_at = text.find('"')
-    if not quoted_at and "\\" not in text:
-        # The usual quoted name needs no more than its two quotes.
-        end = text.find('"', 1) + 1
-        left = text.find("<", end) if end else -1
-        if left >= 0 and (left == end or text[end:left] == " "):
-            return text[1 : end - 1], left
     semicolon = text.find(";")
     if semicolon >= 0 and (left < 0 or semicolon < left) and (quoted_at < 0 or semicolon < quoted_at):
         # No display name has a bare semicolon: an addr-spec, whose parameters may hold quotes and brackets.

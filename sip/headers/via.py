@@ -6,14 +6,12 @@ import re
 from typing import Final, Self
 
 from sip.headers.grammar import malformed, parse_params, render_params
+from sip.headers.plain import plain_via
 from sip.uri import parse_host
 
 _PROTOCOL = re.compile(
     r"([A-Za-z0-9\-.!%*_+`'~]++)\s*+/\s*+([A-Za-z0-9\-.!%*_+`'~]++)\s*+/\s*+([A-Za-z0-9\-.!%*_+`'~]++)\s++(\S.*+)"
 )
-_USUAL = {f"SIP/2.0/{name}": name for name in ("UDP", "TCP", "TLS", "SCTP", "WS", "WSS")}
-"""How nearly every Via begins; the others go the long way."""
-
 
 DEFAULT_PORT: Final = 5060
 """Where answers go if a sent-by names no port (RFC 3261 §18.2.2)."""
@@ -55,15 +53,11 @@ class Via:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read one value.  Raises BadRequest."""
+        plain = plain_via(text)
+        if plain is not None:
+            transport, host, port, params = plain
+            return cls(transport, host, port, params)
         head, semicolon, rest = text.partition(";")
-        usual, _, sent_by = head.partition(" ")
-        transport = _USUAL.get(usual)
-        if transport is not None:
-            host, colon, digits = sent_by.partition(":")
-            if host.isascii() and host.replace(".", "").replace("-", "").isalnum():
-                port = _port(digits) if colon else None
-                if port != -1:
-                    return cls(transport, host, port, parse_params(semicolon + rest, "Via") if rest else {})
         match = _PROTOCOL.fullmatch(head)
         if match is None:
             raise malformed("Via")
@@ -116,11 +110,3 @@ def with_source(line: str, host: str, port: int) -> str | None:
     if not asked or (after and after[0] != ";") or "," in line or '"' in line or ";received=" in line:
         return None
     return f"{before};rport={port};received={host}{after}"
-
-
-def _port(digits: str) -> int:
-    """The port, or -1 where somebody has to look closer."""
-    if digits.isascii() and digits.isdigit() and len(digits) <= 5:
-        port = int(digits)
-        return port if port <= 65535 else -1
-    return -1

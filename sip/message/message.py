@@ -16,6 +16,7 @@ from sip.headers import Contact, CSeq, Event, MediaType, NameAddr, Via, malforme
 from sip.headers.grammar import delta_seconds
 from sip.headers.names import KNOWN, canonical_name
 from sip.headers.via import with_source
+from sip.message.heads import rendered
 
 LIST_SUFFIX = "*"
 """Marks the cache entry of all values of a name, beside the one of its first value."""
@@ -346,18 +347,10 @@ class Message:
         length = str(len(self.body))
         if first.get("Content-Length") != length:
             first["Content-Length"] = length
-        if self._more:
-            self._more.pop("Content-Length", None)
-            more = self._more
-            lines: list[str] = []
-            for name, value in first.items():
-                lines.append(f"{name}: {value}")
-                if name in more:
-                    lines += [f"{name}: {further}" for further in more[name]]
-            head = "\r\n".join(lines)
-        else:
-            head = "\r\n".join([f"{name}: {value}" for name, value in first.items()])
-        return f"{self.start_line}\r\n{head}\r\n\r\n".encode("utf-8", "surrogateescape") + self.body
+        more = self._more
+        if more:
+            more.pop("Content-Length", None)
+        return rendered(self.start_line, first, more, self.body)
 
     def copy(self) -> Message:
         """An independent copy: what is done to one leaves the other alone."""

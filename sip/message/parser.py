@@ -1,8 +1,8 @@
 """From bytes to a message (RFC 3261 §7, §18.3, §25.1).
 
-The usual message takes the short way: one decode of the head, one pass over its lines, one dictionary look-up
-a line.  Whatever is unusual (folding, whitespace around names, faults) leaves it line by line.  A fault does
-not end the reading: a request that can still be answered comes with the error.
+The usual message takes the short way (`sip.message.heads`).  Whatever is unusual (folding, whitespace around
+names, faults) is read line by line.  A fault does not end the reading: a request that can still be answered
+comes with the error.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from sip.errors import ParseError
 from sip.headers.cseq import METHODS
 from sip.headers.grammar import TOKEN
 from sip.headers.names import KNOWN, canonical_name
+from sip.message.heads import read_head
 from sip.message.request import Request, build_request
 from sip.message.response import Response, build_response
 
@@ -29,6 +30,17 @@ def parse(data: bytes, most: int = 0) -> Request | Response:
     The body is cut to Content-Length if there is one.  Raises ParseError (400) naming the fault, also where
     the head has more than `most` header fields and values in them (0: as many as there are).
     """
+    head = read_head(data, most)
+    if head is None:
+        return _unusual(data, most)
+    method, uri, first, more, end = head
+    body, fault = _cut(first, more, data[end:], None)
+    if method:
+        return _request(method, uri, "SIP/2.0", first, more, body, fault)
+    return _message(uri, first, more, body, fault)
+
+
+def _unusual(data: bytes, most: int) -> Request | Response:
     end = data.find(b"\r\n\r\n")
     if most and data.count(b"\n", 0, end) + data.count(b",", 0, end) > most:
         return _overfull(data, end, most)
@@ -69,29 +81,11 @@ def parse_head(head: bytes, body: bytes, fault: str | None = None) -> Request | 
         fault = fault or "NUL in the message head"
         lines = [line for line in lines if not _NUL.search(line)] or [""]
     start = lines.pop(0)
-    first: dict[str, str] = {}
-    more: dict[str, list[str]] = {}
-    known = KNOWN
-    try:
-        for line in lines:
-            name, colon, value = line.partition(": ")
-            if not colon:
-                raise ValueError
-            key = known[name]
-            if key in first:
-                # Not rare: Via in whatever passes through.
-                more.setdefault(key, []).append(value)
-            else:
-                first[key] = value
-    except (KeyError, ValueError):
-        # Something unusual: an unknown, folded or malformed line.
-        if any(line.startswith((" ", "\t")) for line in lines):
-            return parse_head(_unfolded(text), body, fault or _folded_start(lines))
-        first, more, complaint = _fields(lines)
-        fault = fault or complaint
-    length = first.get("Content-Length")
-    if length is not None and (length != str(len(body)) or "Content-Length" in more):
-        fault, body = _cut([length, *more.get("Content-Length", ())], body, fault)
+    if any(line.startswith((" ", "\t")) for line in lines):
+        return parse_head(_unfolded(text), body, fault or _folded_start(lines))
+    first, more, complaint = _fields(lines)
+    fault = fault or complaint
+    body, fault = _cut(first, more, body, fault)
     return _message(start, first, more, body, fault)
 
 
@@ -140,6 +134,18 @@ def _message(
             fault = "Whitespace in the Request-URI"
     if method not in METHODS and TOKEN.fullmatch(method) is None:
         raise ParseError("Malformed start line: method is not a token")
+    return _request(method, uri, version, first, more, body, fault)
+
+
+def _request(
+    method: str,
+    uri: str,
+    version: str,
+    first: dict[str, str],
+    more: dict[str, list[str]],
+    body: bytes,
+    fault: str | None,
+) -> Request:
     request = build_request(method, uri, version, first, more, body)
     if fault:
         answerable = method != "ACK" and "Via" in first
@@ -162,20 +168,26 @@ def _response(
     return build_response(status, reason.strip(" \t"), version.upper(), first, more, body)
 
 
-def _cut(stated: list[str], body: bytes, fault: str | None) -> tuple[str | None, bytes]:
-    """Cut the body to Content-Length; the fault if that cannot be done (RFC 3261 §18.3)."""
-    digits = stated[0].strip(" \t")
+def _cut(
+    first: dict[str, str], more: dict[str, list[str]], body: bytes, fault: str | None
+) -> tuple[bytes, str | None]:
+    """The body cut to Content-Length, and the fault if that cannot be done (RFC 3261 §18.3)."""
+    line = first.get("Content-Length")
+    if line is None or ("Content-Length" not in more and line == str(len(body))):
+        return body, fault
+    stated = [line, *more.get("Content-Length", ())]
+    digits = line.strip(" \t")
     if any(value.strip(" \t") != digits for value in stated):
-        return fault or "Conflicting Content-Length header fields", body
+        return body, fault or "Conflicting Content-Length header fields"
     if not (digits.isascii() and digits.isdigit()):
-        return fault or "Malformed Content-Length header field", body
+        return body, fault or "Malformed Content-Length header field"
     digits = digits if len(digits) <= 10 else digits.lstrip("0")[:11] or "0"
     length, available = int(digits), len(body)
     if length == available:
-        return fault, body
+        return body, fault
     if length < available:
-        return fault, body[:length]
-    return fault or "Content-Length larger than the message", body
+        return body[:length], fault
+    return body, fault or "Content-Length larger than the message"
 
 
 def _unfolded(text: str) -> bytes:
