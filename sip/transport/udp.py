@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 AT_ONCE: Final = 64
 """Datagrams that are taken from the system at a time."""
 
-TOGETHER: Final = 16
+TOGETHER: Final = 32
 """Datagrams that are given to the system at a time, where many are sent one after the other."""
 
 LARGEST_TOGETHER: Final = 8192

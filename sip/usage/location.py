@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from sip.headers import Contact
 from sip.timers import Timer
-from sip.uri import AnyUri, Uri, equivalent
+from sip.uri import AnyUri, Uri, equivalent, parse_uri
 
 if TYPE_CHECKING:
     from sip.transport.flow import Flow
@@ -16,26 +16,30 @@ if TYPE_CHECKING:
 class Binding:
     """One contact of one AOR; never changed once made, a refresh puts a new one in its place.
 
-    `contact` is the whole Contact value without expires as it goes out again, `uri` its URI and `uri_text`
-    that URI as the client wrote it.  `q` is in thousandths.  `expires_at` is monotonic seconds, `updated_at`
-    epoch seconds.  `flow` is the way the REGISTER came by, None after a restart, when `flow_key` tells it.
+    `contact` is the whole Contact value without expires as it goes out again, `uri` its URI, `uri_text` that
+    URI as the client wrote it, and `place` its address of record ("" if it is no SIP URI).  `q` is in
+    thousandths.  `expires_at` is monotonic seconds, `updated_at` epoch seconds.  `flow` is the way the
+    REGISTER came by, None after a restart, when `flow_key` tells it.
+
+    Mostly it is only kept: what can be had from the text of the URI is made of it when somebody asks.
     """
 
     __slots__ = (
+        "_contact",
+        "_uri",
         "aor",
         "call_id",
-        "contact",
         "cseq",
         "expires_at",
         "flow",
         "flow_key",
         "instance",
         "path",
+        "place",
         "q",
         "reg_id",
         "timer",
         "updated_at",
-        "uri",
         "uri_text",
         "user_agent",
     )
@@ -60,8 +64,9 @@ class Binding:
         updated_at: float = 0.0,
     ) -> None:
         self.aor = aor
-        self.contact = contact
-        self.uri = uri
+        self._contact = "" if contact == f"<{uri_text}>" else contact
+        self._uri: AnyUri | None = None
+        self.place = uri.aor if isinstance(uri, Uri) else ""
         self.uri_text = uri_text
         self.call_id = call_id
         self.cseq = cseq
@@ -75,6 +80,19 @@ class Binding:
         self.user_agent = user_agent
         self.updated_at = updated_at
         self.timer: Timer | None = None
+
+    @property
+    def contact(self) -> str:
+        """The Contact value."""
+        return self._contact or f"<{self.uri_text}>"
+
+    @property
+    def uri(self) -> AnyUri:
+        """The URI of the contact."""
+        uri = self._uri
+        if uri is None:
+            uri = self._uri = parse_uri(self.uri_text)
+        return uri
 
     def is_for(self, uri: AnyUri, uri_text: str) -> bool:
         """Whether this is the binding of `uri`, by the comparison rules of RFC 3261 §19.1.4."""
@@ -106,8 +124,9 @@ class Location:
     __slots__ = ("_bindings", "_by_contact", "_count")
 
     def __init__(self) -> None:
-        self._bindings: dict[str, list[Binding]] = {}
-        self._by_contact: dict[str, list[Binding]] = {}
+        # Tuples: of one thing, as nearly all are, they take half the room of a list.
+        self._bindings: dict[str, tuple[Binding, ...]] = {}
+        self._by_contact: dict[str, tuple[Binding, ...]] = {}
         self._count = 0
 
     def __len__(self) -> int:
@@ -121,9 +140,9 @@ class Location:
         """The bindings of `aor`: the highest q first, among equals the newest."""
         return sorted(self._bindings.get(aor, ()), key=lambda binding: (-binding.q, -binding.updated_at))
 
-    def current(self, aor: str) -> list[Binding]:
-        """The bindings of `aor` in the order in which they came, to read only."""
-        return self._bindings.get(aor) or []
+    def current(self, aor: str) -> tuple[Binding, ...]:
+        """The bindings of `aor` in the order in which they came."""
+        return self._bindings.get(aor, ())
 
     def holds(self, binding: Binding) -> bool:
         """Whether `binding` is still there and was not replaced."""
@@ -133,28 +152,27 @@ class Location:
         """The bindings whose contact is `uri` (RFC 3261 §19.1.4), whoever's they are."""
         return [binding for binding in self._by_contact.get(uri.aor, ()) if equivalent(binding.uri, uri)]
 
-    def replace(self, aor: str, bindings: list[Binding]) -> None:
+    def replace(self, aor: str, bindings: Iterable[Binding]) -> None:
         """Make `bindings` all that `aor` has."""
-        before = self._bindings.get(aor, [])
+        before, after = self._bindings.get(aor, ()), tuple(bindings)
         for binding in before:
             self._forget(binding)
-        for binding in bindings:
+        for binding in after:
             self._note(binding)
-        self._count += len(bindings) - len(before)
-        if bindings:
-            self._bindings[aor] = bindings
+        self._count += len(after) - len(before)
+        if after:
+            self._bindings[aor] = after
         else:
             self._bindings.pop(aor, None)
 
     def _note(self, binding: Binding) -> None:
-        if isinstance(binding.uri, Uri):
-            self._by_contact.setdefault(binding.uri.aor, []).append(binding)
+        if binding.place:
+            self._by_contact[binding.place] = (*self._by_contact.get(binding.place, ()), binding)
 
     def _forget(self, binding: Binding) -> None:
-        if isinstance(binding.uri, Uri):
-            contact = binding.uri.aor
-            held = [other for other in self._by_contact[contact] if other is not binding]
+        if binding.place:
+            held = tuple(other for other in self._by_contact[binding.place] if other is not binding)
             if held:
-                self._by_contact[contact] = held
+                self._by_contact[binding.place] = held
             else:
-                del self._by_contact[contact]
+                del self._by_contact[binding.place]

@@ -28,7 +28,10 @@ def readable(text: str | None, limit: int = 200) -> str:
     """`text` for people to read, at most `limit` characters, what is no text replaced; "" for None."""
     if not text:
         return ""
-    return text[:limit].encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\0", "\ufffd")
+    text = text[:limit]
+    if text.isascii() and "\0" not in text:
+        return text
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\0", "\ufffd")
 
 
 def _is_utf8(text: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from sys import intern
 from typing import TYPE_CHECKING, NamedTuple
 
 from sip.errors import BadExtension, BadRequest, Forbidden, IntervalTooBrief, ServerInternalError
@@ -177,7 +178,7 @@ def _binding(
         reg_id=reg_id,
         flow=sr.flow,
         flow_key=sr.flow.key,
-        user_agent=readable(request.get("User-Agent")),
+        user_agent=intern(readable(request.get("User-Agent"))),
         updated_at=wall,
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sys import intern
+
 from sip.headers import Contact
 from sip.ports import Record, Value
 from sip.usage.location import Binding
@@ -57,6 +59,6 @@ def from_row(key: tuple[Value, ...], row: tuple[Value, ...], now: float, wall: f
         instance=str(instance or ""),
         reg_id=int(reg_id or 0),
         flow_key=str(flow_key or ""),
-        user_agent=str(user_agent or ""),
+        user_agent=intern(str(user_agent or "")),
         updated_at=float(updated_at or 0),
     )

@@ -53,6 +53,7 @@ class Registrar:
         "_date_text",
         "_dated",
         "_directory",
+        "_fall_due",
         "_journal",
         "_location",
         "_queue",
@@ -79,6 +80,8 @@ class Registrar:
         self._settings = settings
         self._wall = clock_wall
         self._queue = KeyedQueue()
+        # Made once: each binding keeps it with its timer.
+        self._fall_due: Callable[[Binding], None] = self._due
         self._dated = -1
         self._date_text = ""
         self.on_change: list[Callable[[str, str], None]] = []
@@ -208,7 +211,7 @@ class Registrar:
     # -- the end of bindings ----------------------------------------------------------------------
 
     def _schedule(self, binding: Binding) -> None:
-        binding.timer = self._timers.at(binding.expires_at, self._due, binding)
+        binding.timer = self._timers.at(binding.expires_at, self._fall_due, binding)
 
     def _due(self, binding: Binding) -> None:
         # In turn: a refresh may be waiting for the journal at this very moment.
