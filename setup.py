@@ -122,7 +122,10 @@ else:
         target_dir="build/mypyc",
     )
     # Decisions 0021 and 0022.
-    written = [Extension(name, [f"{name.replace('.', '/')}.c"]) for name in ("sip._heads", "sip._text")]
+    written = [
+        Extension(name, [f"{name.replace('.', '/')}.c"])
+        for name in ("presence._pidf", "sip._heads", "sip._text")
+    ]
     if sys.platform == "linux":
         # Other systems have no recvmmsg(2), and no madvise(2) for huge pages (decision 0019).
         written += [

@@ -1,4 +1,4 @@
-"""Parts of this package that are there in C as well, where it was compiled (docs/decisions/0021)."""
+"""Parts of the server that are there in C as well, where it was compiled (docs/decisions/0021, 0022)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from types import ModuleType
 
 
 def native(name: str) -> ModuleType | None:
-    """The extension `name` of this package; None where it was not built, and Python does the same."""
+    """The extension `name` (as "sip._text"); None where it was not built, and Python does the same."""
     try:
-        return import_module(f"sip.{name}")
+        return import_module(name)
     except ImportError:
         return None

@@ -204,7 +204,7 @@ def plain_uri_in_python(text: str) -> tuple[str, str, int | None, str] | None:
 
 
 plain_uri: Final[Callable[[str], tuple[str, str, int | None, str] | None]] = getattr(
-    native("_heads"), "plain_uri", plain_uri_in_python
+    native("sip._heads"), "plain_uri", plain_uri_in_python
 )
 
 _HIGHEST_PORT = 65535

@@ -3,8 +3,9 @@
 The expressions here describe a small part of XML, exactly: whatever they take is well-formed and valid as it
 stands, so no parser has to be asked, and reading costs a fifth.  Extensions are only delimited here; what
 they hold is read in the long way, once: phones write the same ones again and again.  Whatever does not
-match is no fault, it takes the long way as a whole (`pidf_reader`).  No quantifier here can backtrack
-over another one's choice: they are possessive, or end at a literal.
+match is no fault, it takes the long way as a whole (`pidf_reader`).  No quantifier here can backtrack over
+another one's choice: they are possessive, or end at a literal.  Where it was compiled the same is matched in
+C (decision 0022).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from presence.documents.namespaces import PREFIXES
 from presence.documents.pidf import CLOSED, OPEN, Element, Kind, Part, PidfDocument, document
 from presence.documents.pidf_extensions import ONLY_ONCE
 from presence.documents.xsd import absolute, epoch
+from sip.native import native
 
 
 class Child(NamedTuple):
@@ -92,46 +94,123 @@ _IN_PERSON: Final = re.compile(
 _PERSON_TIME, _PERSON_DM_TIME, _PERSON_NOTE, _PERSON_END, _PERSON_EXTENSION = range(1, 6)
 
 
+(
+    _DECLARED,
+    _A_TUPLE,
+    _A_PERSON,
+    _A_NOTE,
+    _A_BASIC,
+    _A_PRIORITY,
+    _A_CONTACT,
+    _A_TIMESTAMP,
+    _A_STATUS,
+    _AN_EXTENSION,
+    _A_DM_TIMESTAMP,
+    _A_DM_NOTE,
+    _AN_END,
+) = range(13)
+Piece = tuple[int, bytes]
+"""What it is, and its text: of an element its id, of a status, a priority or a time what it says, of all else
+the whole; the first are the declarations of the root."""
+
+_PIECES_OF_TUPLE: Final = {
+    _BASIC: _A_BASIC,
+    _CONTACT: _A_CONTACT,
+    _TIME: _A_TIMESTAMP,
+    _NOTE: _A_NOTE,
+    _TUPLE_END: _AN_END,
+    _STATUS: _A_STATUS,
+    _EXTENSION: _AN_EXTENSION,
+}
+_PIECES_OF_PERSON: Final = {
+    _PERSON_TIME: _A_TIMESTAMP,
+    _PERSON_DM_TIME: _A_DM_TIMESTAMP,
+    _PERSON_NOTE: _A_DM_NOTE,
+    _PERSON_END: _AN_END,
+    _PERSON_EXTENSION: _AN_EXTENSION,
+}
+
+
+def scan_in_python(data: bytes, depth: int) -> list[Piece] | None:
+    """The pieces of a document in order; None if it is not as the expressions have it, all of it."""
+    head = _HEAD.match(data)
+    if head is None or data.count(b"</") >= depth:
+        return None
+    pieces: list[Piece] = [(_DECLARED, head[1] + (head[2] or b""))]
+    position: int | None = head.end()
+    while position is not None and (match := _TOP.match(data, position)) is not None:
+        position = match.end()
+        if match.lastindex == _IN_TOP_TUPLE:
+            pieces.append((_A_TUPLE, match[_IN_TOP_TUPLE]))
+            position = _scan_element(data, position, _IN_TUPLE, _PIECES_OF_TUPLE, pieces)
+        elif match.lastindex == _IN_TOP_PERSON:
+            pieces.append((_A_PERSON, match[_IN_TOP_PERSON]))
+            position = _scan_element(data, position, _IN_PERSON, _PIECES_OF_PERSON, pieces)
+        elif match.lastindex == _IN_TOP_NOTE:
+            pieces.append((_A_NOTE, match[_IN_TOP_NOTE]))
+        else:
+            return pieces
+    return None
+
+
+def _scan_element(
+    data: bytes, position: int, inside: re.Pattern[bytes], names: dict[int, int], pieces: list[Piece]
+) -> int | None:
+    """Where an element ends, whose children are added to `pieces`."""
+    while (match := inside.match(data, position)) is not None:
+        position = match.end()
+        what = names[match.lastindex or 0]
+        if what == _A_CONTACT and match[_PRIORITY] is not None:
+            pieces.append((_A_PRIORITY, match[_PRIORITY]))
+        pieces.append((what, match[match.lastindex or 0]))
+        if what == _AN_END:
+            return position
+    return None
+
+
+scan: Final[Callable[[bytes, int], list[Piece] | None]] = getattr(
+    native("presence._pidf"), "scan", scan_in_python
+)
+
+
 def read_plain(data: bytes, depth: int, read_child: ReadChild) -> PidfDocument | None:
     """The parts of the document `data`; None if it takes the long way.
 
     `depth` is how many elements there may be within each other, `read_child` the long way for one child.
     """
-    head = _HEAD.match(data)
-    if head is None or data.count(b"</") >= depth or not (data.isascii() or _is_text(data)):
+    pieces = scan(data, depth) if data.isascii() or _is_text(data) else None
+    if pieces is None:
         return None
-    root_tag = _root_tag(head[1] + (head[2] or b""))
+    root_tag = _root_tag(pieces[0][1])
     if root_tag is None or (b"<dm:" in data and b" xmlns:dm=" not in root_tag):
         return None
     tuples: list[Element] = []
     persons: list[Element] = []
     notes: list[Part] = []
     ids: set[bytes] = set()
-    position = head.end()
-    while (match := _TOP.match(data, position)) is not None:
-        what = match.lastindex
-        if what == _IN_TOP_NOTE:
-            notes.append(Part(layout.NOTE, match[_IN_TOP_NOTE]))
-            position = match.end()
+    place, end = 1, len(pieces)
+    while place < end:
+        what, text = pieces[place]
+        place += 1
+        if what == _A_NOTE:
+            notes.append(Part(layout.NOTE, text))
             continue
-        if what != _IN_TOP_TUPLE and what != _IN_TOP_PERSON:
-            return document(tuples, persons, (), notes)
-        ident = match[what]
-        if ident in ids:
+        if text in ids:
             return None
-        ids.add(ident)
-        read = _tuple if what == _IN_TOP_TUPLE else _person
-        found = read(data, match.end(), ident.decode(), root_tag, read_child)
+        ids.add(text)
+        read = _tuple if what == _A_TUPLE else _person
+        found = read(pieces, place, text.decode(), root_tag, read_child)
         if found is None:
             return None
-        element, position = found
-        (tuples if what == _IN_TOP_TUPLE else persons).append(element)
-    return None
+        element, place = found
+        (tuples if what == _A_TUPLE else persons).append(element)
+    return document(tuples, persons, (), notes)
 
 
 def _tuple(
-    data: bytes, position: int, ident: str, root_tag: bytes, read_child: ReadChild
+    pieces: list[Piece], place: int, ident: str, root_tag: bytes, read_child: ReadChild
 ) -> tuple[Element, int] | None:
+    """The tuple whose children begin at `place`, and where they end."""
     status: tuple[Part, ...] = ()
     extensions: list[Part] = []
     contact: Part | None = None
@@ -140,15 +219,15 @@ def _tuple(
     basic = source = timestamp = None
     priority = 0.0
     timed = False
-    while (match := _IN_TUPLE.match(data, position)) is not None:
-        position = match.end()
-        what = match.lastindex
-        if what == _BASIC:
+    while True:
+        what, text = pieces[place]
+        place += 1
+        if what == _A_BASIC:
             if status:
                 return None
-            part, basic = _STATUSES[match[_BASIC]]
+            part, basic = _STATUSES[text]
             status = (part,)
-        elif what == _TUPLE_END:
+        elif what == _AN_END:
             if not status:
                 return None
             parts = [*status, *extensions]
@@ -167,63 +246,62 @@ def _tuple(
                 priority=priority,
                 timed=timed,
             )
-            return element, position
-        elif what == _CONTACT:
+            return element, place
+        elif what == _A_PRIORITY:
+            priority = float(text)
+        elif what == _A_CONTACT:
             if contact is not None:
                 return None
-            contact = Part(layout.CONTACT, match[_CONTACT])
-            given = match[_PRIORITY]
-            priority = 0.0 if given is None else float(given)
-        elif what == _TIME:
-            timestamp = _moment(match[_TIME])
+            contact = Part(layout.CONTACT, text)
+        elif what == _A_TIMESTAMP:
+            timestamp = _moment(text)
             if time is not None or timestamp is None:
                 return None
-            time = Part(layout.TIMESTAMP, b"<timestamp>%b</timestamp>" % match[_TIME])
-        elif what == _NOTE:
-            notes.append(Part(layout.NOTE, match[_NOTE]))
+            time = Part(layout.TIMESTAMP, b"<timestamp>%b</timestamp>" % text)
+        elif what == _A_NOTE:
+            notes.append(Part(layout.NOTE, text))
         else:
-            child = _child(read_child, "tuple", root_tag, match[_STATUS if what == _STATUS else _EXTENSION])
-            if child is None or (status and what == _STATUS) or _repeated(child, extensions):
+            child = _child(read_child, "tuple", root_tag, text)
+            if child is None or (status and what == _A_STATUS) or _repeated(child, extensions):
                 return None
-            if what == _STATUS:
+            if what == _A_STATUS:
                 status, basic = child.parts, child.basic
             else:
                 extensions += child.parts
                 source = source or child.source
                 timed = timed or child.timed
-    return None
 
 
 def _person(
-    data: bytes, position: int, ident: str, root_tag: bytes, read_child: ReadChild
+    pieces: list[Piece], place: int, ident: str, root_tag: bytes, read_child: ReadChild
 ) -> tuple[Element, int] | None:
+    """As `_tuple`."""
     parts: list[Part] = []
     notes: list[Part] = []
     time: Part | None = None
     timestamp = None
     timed = False
-    while (match := _IN_PERSON.match(data, position)) is not None:
-        position = match.end()
-        what = match.lastindex
-        if what == _PERSON_END:
+    while True:
+        what, text = pieces[place]
+        place += 1
+        if what == _AN_END:
             parts += notes
             if time is not None:
                 parts.append(time)
-            return Element("person", ident, tuple(parts), timestamp, timed=timed), position
-        if what == _PERSON_NOTE:
-            notes.append(Part(layout.DM_NOTE, match[_PERSON_NOTE]))
-        elif what in (_PERSON_TIME, _PERSON_DM_TIME):
-            timestamp = _moment(match[what])
+            return Element("person", ident, tuple(parts), timestamp, timed=timed), place
+        if what == _A_DM_NOTE:
+            notes.append(Part(layout.DM_NOTE, text))
+        elif what in (_A_TIMESTAMP, _A_DM_TIMESTAMP):
+            timestamp = _moment(text)
             if time is not None or timestamp is None:
                 return None
-            time = Part(layout.DM_TIMESTAMP, b"<dm:timestamp>%b</dm:timestamp>" % match[what])
+            time = Part(layout.DM_TIMESTAMP, b"<dm:timestamp>%b</dm:timestamp>" % text)
         else:
-            child = _child(read_child, "person", root_tag, match[_PERSON_EXTENSION])
+            child = _child(read_child, "person", root_tag, text)
             if child is None or _repeated(child, parts):
                 return None
             parts += child.parts
             timed = timed or child.timed
-    return None
 
 
 def _repeated(child: Child, before: list[Part]) -> bool:

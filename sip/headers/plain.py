@@ -1,4 +1,4 @@
-"""Values of header fields as nearly all are written; what is unusual is None, and read step by step elsewhere.
+"""Values of header fields as nearly all are written; what is unusual is None, and read step by step.
 
 Where it was compiled the same is done in C (decision 0022).
 """
@@ -60,7 +60,7 @@ def plain_address_in_python(text: str) -> tuple[str | None, str, Params] | None:
     return None if params is None else (display, uri, params)
 
 
-_NATIVE: Final = native("_heads")
+_NATIVE: Final = native("sip._heads")
 plain_params: Final[Callable[[str], Params | None]] = getattr(_NATIVE, "plain_params", plain_params_in_python)
 plain_via: Final[Callable[[str], tuple[str, str, int | None, Params] | None]] = getattr(
     _NATIVE, "plain_via", plain_via_in_python

@@ -68,7 +68,7 @@ def rendered_in_python(start: str, first: First, more: More, body: bytes) -> byt
     return "\r\n".join(lines).encode("utf-8", "surrogateescape") + body
 
 
-_NATIVE: Final = native("_heads")
+_NATIVE: Final = native("sip._heads")
 read_head: Final[Callable[[bytes, int], Head | None]] = (
     head_in_python if _NATIVE is None else _NATIVE.Reader(KNOWN, METHODS, canonical_name).read
 )

@@ -23,6 +23,6 @@ def written_in_python(parts: Parts, body: bytes) -> bytes | None:
 
 
 written: Final[Callable[[Parts, bytes], bytes | None]] = getattr(
-    native("_text"), "written", written_in_python
+    native("sip._text"), "written", written_in_python
 )
 """The fastest that there is.  The one in C gives None for more than 128 parts too: for a message."""

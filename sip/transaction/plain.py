@@ -81,6 +81,6 @@ def _breaks(text: bytes) -> bool:
     return b"\n" in text or b"\r" in text or b"\0" in text
 
 
-_NATIVE: Final = native("_text")
+_NATIVE: Final = native("sip._text")
 branch_of: Final[Callable[[bytes], str | None]] = getattr(_NATIVE, "branch_of", branch_in_python)
 says_no_more: Final[Callable[[bytes, bytes], bool]] = getattr(_NATIVE, "says_no_more", says_no_more_in_python)

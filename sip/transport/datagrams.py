@@ -111,4 +111,4 @@ def _send_many(sock: socket.socket, datagrams: list[Datagram]) -> int:
     return len(datagrams)
 
 
-_NATIVE: Final[Any] = native("_datagrams")
+_NATIVE: Final[Any] = native("sip._datagrams")
