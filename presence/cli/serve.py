@@ -37,7 +37,10 @@ def serve(context: click.Context) -> int:
         click.echo(f"presentity: {settings.hint}", err=True)
     # Before there is much that would stay where it is.
     use_huge_pages()
-    # Twisted's reactor is chosen by importing it: nothing above may do that.
+    # Twisted's own would be chosen by importing it: nothing above may do that.
+    from presence.loop import choose_reactor
+
+    choose_reactor()
     from presence.observe.logs import route_twisted, setup_logging
     from presence.server import run
 

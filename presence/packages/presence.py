@@ -370,6 +370,11 @@ class PresencePackage:
 
     def _reconsider(self, aor: str) -> None:
         """Announce a change, unless watchers would be shown the same with what is known now."""
+        if aor not in self._memories and aor not in self._waits and aor not in self._standing:
+            # Nobody has asked, and nothing published names a time to come: `parse` would wait for it.
+            self._touch(aor)
+            self._on_change(aor)
+            return
         now_wall = self._wall()
         components = self.components(aor)
         self._wait(aor, next_moment(components, now_wall))

@@ -91,7 +91,8 @@ class PublicationKeeper:
     def new_id(self, wall: float) -> str:
         """An identifier for a publication that arrives at `wall` (epoch seconds)."""
         # Sorts by arrival, so that a restart finds the order again.
-        return f"{int(wall * 1000):012x}{next(self._serial) & 0xFFFF:04x}{self._token()[:8]}"
+        arrival = (int(wall * 1000) << 16) | (next(self._serial) & 0xFFFF)
+        return arrival.to_bytes(8, "big").hex() + self._token()[:8]
 
     def add(self, publication: Publication) -> None:
         """It is there from now on, and until it expires."""

@@ -75,6 +75,7 @@ class PublicationUsage:
 
     __slots__ = (
         "_directory",
+        "_from_elements",
         "_journal",
         "_keeper",
         "_new_etag",
@@ -98,6 +99,9 @@ class PublicationUsage:
         self._patched: dict[str, Patched] = {
             package.name: package for package in self._packages.values() if isinstance(package, Patched)
         }
+        self._from_elements = frozenset(
+            name for name, package in self._packages.items() if getattr(package, "from_elements", False)
+        )
         self._directory = directory
         self._journal = journal
         self._settings = settings
@@ -142,7 +146,7 @@ class PublicationUsage:
 
     def _is_element(self, identity: Identity | None, package: PublicationPackage | None) -> bool:
         """Whether whoever publishes may do so for any user in this package."""
-        if identity is None or not getattr(package, "from_elements", False):
+        if identity is None or package is None or package.name not in self._from_elements:
             return False
         # One may be named by an alias; who has it is asked each time.
         resolve = self._directory.resolve
