@@ -225,7 +225,7 @@ class PresencePackage:
 
     def changed(self, aor: str, publication: Publication, what: What) -> None:
         """A publication of `aor` came, changed or went."""
-        if what != "refresh" or self._is_renamed(aor, publication):
+        if what != "refresh":
             self._reconsider(aor)
 
     def registration_changed(self, aor: str) -> None:
@@ -295,9 +295,12 @@ class PresencePackage:
 
     def components(self, aor: str) -> list[Component]:
         """All that is known about `aor` now, sorted by arrival."""
+        self._touch(aor)
+        return self._gathered(aor)
+
+    def _gathered(self, aor: str) -> list[Component]:
         settings = self._settings
         found = []
-        self._touch(aor)
         for publication in self._publications(aor):
             document = publication.parsed
             if isinstance(document, PidfDocument):
@@ -328,25 +331,26 @@ class PresencePackage:
             memory.components = self.components(aor)
         return memory.components
 
-    def _is_renamed(self, aor: str, publication: Publication) -> bool:
-        """Whether it has another source than when it was looked at last: another User-Agent refreshed it."""
-        memory = self._memories.get(aor)
-        if memory is None:
-            return False
-        if memory.components is None:
-            # It is not known any more what it was.
-            return True
-        if not isinstance(publication.parsed, PidfDocument):
-            return False
-        source = source_name(publication.parsed, publication.source)
-        return any(it.key == publication.id and it.source != source for it in memory.components)
-
     def _memory(self, aor: str) -> Memory:
         memory = self._memories.get(aor)
         if memory is None:
             make_room(self._memories, self._max_documents)
             memory = self._memories[aor] = Memory()
         return memory
+
+    def _let_go_of_one(self, aor: str) -> bool:
+        """Keep no parts of the only thing that `aor` publishes; False if they are to be kept.
+
+        The next change brings others in their place, and what watchers see is made.  Where several say what
+        holds they are needed with the next change of one, and of whom somebody has asked lately with the next
+        question.
+        """
+        publications = self._publications(aor)
+        if len(publications) != 1 or aor in self._recent:
+            self._touch(aor)
+            return False
+        publications[0].let_go()
+        return True
 
     def _touch(self, aor: str) -> None:
         """Keep parts of what `aor` publishes, and those of somebody else no longer."""
@@ -372,20 +376,23 @@ class PresencePackage:
         """Announce a change, unless watchers would be shown the same with what is known now."""
         if aor not in self._memories and aor not in self._waits and aor not in self._standing:
             # Nobody has asked, and nothing published names a time to come: `parse` would wait for it.
-            self._touch(aor)
+            self._let_go_of_one(aor)
             self._on_change(aor)
             return
         now_wall = self._wall()
-        components = self.components(aor)
+        components = self._gathered(aor)
         self._wait(aor, next_moment(components, now_wall))
         memory = self._memories.get(aor)
-        if memory is not None and not memory.asked:
-            del self._memories[aor]
-        elif memory is not None:
+        if memory is None or not memory.asked:
+            self._memories.pop(aor, None)
+            self._let_go_of_one(aor)
+        else:
             memory.components = components
             # What was made of others is asked for no more.
             memory.composed = None
             shows = [self._show(aor, memory, before.view, now_wall) for before in memory.shown]
+            if len(shows) == 1 and self._let_go_of_one(aor):
+                memory.components = memory.composed = None
             if shows and not memory.forgotten and not self._follows_state(aor):
                 same = all(
                     before.seen.body.data == show.seen.body.data

@@ -6,14 +6,14 @@ import argparse
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from bench_lib import builds, kamailio, machine, report, sipp
 from bench_lib.errors import BenchError
 from bench_lib.measure import Bench, Options, Result
-from bench_lib.operations import LISTS, OPERATIONS
+from bench_lib.operations import LISTS, OPERATIONS, SLOW_SIZE
 from bench_lib.progress import Progress, clock
 from bench_lib.summary import main_table, more_table, ratio_table, rows
 from bench_lib.targets import Presentity, Target
@@ -152,24 +152,31 @@ def measure_all(
     results: list[Result] = []
     faults: list[str] = []
     for number in range(1, rounds + 1):
-        for name in names:
-            operation = OPERATIONS[name]
-            for target in targets:
-                if not operation.fits(target):
-                    continue
-                progress.begin(f"{name}, {target.name}, round {number}")
-                try:
-                    results += operation.measure(Bench(target, options, progress, driver, number))
-                except BenchError as error:
-                    faults.append(f"{name}, {target.name}, round {number}: {error}")
-                except KeyboardInterrupt:
-                    # What was measured in an hour is not thrown away.
-                    return results, [
-                        *faults,
-                        f"{name}, {target.name}, round {number}: interrupted; the rest too",
-                    ]
-                progress.end(weight(name, options))
+        for name, target in to_measure(targets, names, options):
+            progress.begin(f"{name}, {target.name}, round {number}")
+            try:
+                results += OPERATIONS[name].measure(Bench(target, options, progress, driver, number))
+            except BenchError as error:
+                faults.append(f"{name}, {target.name}, round {number}: {error}")
+            except KeyboardInterrupt:
+                # What was measured in an hour is not thrown away.
+                return results, [
+                    *faults,
+                    f"{name}, {target.name}, round {number}: interrupted; the rest too",
+                ]
+            progress.end(weight(name, options))
     return results, faults
+
+
+def to_measure(
+    targets: Sequence[Target], names: Sequence[str], options: Options
+) -> Iterator[tuple[str, Target]]:
+    """Each operation with each server that can do it, in the order in which they are measured."""
+    for name in names:
+        for target in targets:
+            operation = OPERATIONS[name]
+            if operation.fits(target) and not operation.takes_too_long(target, options):
+                yield name, target
 
 
 def weight(name: str, options: Options) -> float:
@@ -202,7 +209,19 @@ def _run(
     chosen: argparse.Namespace, targets: Sequence[Target], names: Sequence[str], options: Options
 ) -> int:
     rounds = chosen.rounds or (1 if chosen.quick else 3)
-    pairs = [(name, it) for name in names for it in targets if OPERATIONS[name].fits(it)]
+    pairs = list(to_measure(targets, names, options))
+    left_out = sorted(
+        f"{name} on {it.name}"
+        for name in names
+        for it in targets
+        if OPERATIONS[name].takes_too_long(it, options)
+    )
+    if left_out:
+        print(
+            f"left out, for filling them takes many minutes (with --sizes 1000,{SLOW_SIZE} it does not): "
+            + ", ".join(left_out),
+            file=sys.stderr,
+        )
     total = rounds * sum(weight(name, options) for name, _ in pairs)
     progress = Progress(total, rounds * len(pairs))
     begun = time.monotonic()
@@ -215,6 +234,8 @@ def _run(
     }
     if chosen.peer:
         facts["peer"] = kamailio.version()
+    if left_out:
+        facts["left out"] = ", ".join(left_out)
     results, faults = measure_all(targets, names, options, rounds, progress, chosen.driver)
     facts["taken"] = clock(time.monotonic() - begun)
     print("\n".join(f"{key}: {value}" for key, value in build.items()) + "\n")

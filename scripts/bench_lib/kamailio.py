@@ -64,7 +64,7 @@ class Kamailio:
 
     def __init__(self, work: Path, variant: str) -> None:
         self.name = f"kamailio-{variant}"
-        self.durable = variant != "memory"
+        self.durable = self.slow = variant != "memory"
         self._program = program()
         self._workers, self._define, self._journal = VARIANTS[variant]
         self._data = work / self.name

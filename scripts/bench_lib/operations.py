@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 
 from bench_lib import simplestone, sipp, sizes
 from bench_lib.driver import Outcome
-from bench_lib.measure import Bench, Measured, Result, fill
+from bench_lib.measure import Bench, Measured, Options, Result, fill
 from bench_lib.targets import Target
 from bench_lib.traffic import Maker, Traffic
 
 GATHERED = 1.0  # seconds, beyond the window of lists
+SLOW_SIZE = 10_000  # of --sizes, on a server that stores some hundred changes a second
 
 Prepare = Callable[[Traffic], Maker]
 
@@ -28,10 +29,16 @@ class Operation:
     needs_durable: bool = False
     usual: bool = True
     """Whether it is measured when none is named."""
+    fills: bool = False
+    """Whether it begins with as much as --sizes say in the server."""
 
     def fits(self, target: Target) -> bool:
         """Whether that server can do it."""
         return (target.lists or not self.needs_lists) and (target.durable or not self.needs_durable)
+
+    def takes_too_long(self, target: Target, options: Options) -> bool:
+        """Whether to fill that server alone takes many minutes."""
+        return self.fills and target.slow and options.sizes[-1] > SLOW_SIZE
 
 
 def single(name: str, prepare: Callable[[Bench, Traffic], Maker]) -> Callable[[Bench], list[Result]]:
@@ -170,10 +177,16 @@ OPERATIONS: dict[str, Operation] = {
     "list-20": Operation("SUBSCRIBE to 200 lists of 20 members, and changes", lists(20, 200), (40, 40), True),
     "list-500": Operation("SUBSCRIBE to a list of 500 members, and changes", lists(500, 1), (40, 40), True),
     "mixed": Operation("SIMPLEstone: sign-on, steady state, sign-off", simplestone.measure, (70, 70)),
-    "memory": Operation("memory for each object, with the largest of --sizes", sizes.memory, (400, 400)),
-    "scale": Operation("cost of a change and a SUBSCRIBE over --sizes", sizes.scale, (450, 450)),
+    "memory": Operation(
+        "memory for each object, with the largest of --sizes", sizes.memory, (120, 120), fills=True
+    ),
+    "scale": Operation("cost of a change and a SUBSCRIBE over --sizes", sizes.scale, (70, 70), fills=True),
     "start": Operation(
-        "start with the largest of --sizes in the database", sizes.start, (300, 300), needs_durable=True
+        "start with the largest of --sizes in the database",
+        sizes.start,
+        (60, 60),
+        needs_durable=True,
+        fills=True,
     ),
 }
 LISTS = {20: 200, 500: 1}

@@ -34,6 +34,9 @@ class Target(Protocol):
     durable: bool
     """Whether anything is left after a restart."""
 
+    slow: bool
+    """Whether each change waits for a disk by itself: some hundred a second."""
+
     @property
     def address(self) -> tuple[str, int]:
         """Where it listens on UDP."""
@@ -118,6 +121,7 @@ class Presentity:
 
     lists = True
     durable = True
+    slow = False
 
     def __init__(
         self,

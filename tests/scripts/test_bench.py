@@ -207,3 +207,17 @@ def test_servers_take_turns_and_what_was_measured_survives_a_fault_and_an_interr
     assert done == ["a 1", "b 1", "a 2", "b 2"]
     assert [(it.server, it.round) for it in results] == [("a", 1), ("a", 2)]
     assert faults == ["dance, b, round 1: it fell over", "dance, b, round 2: interrupted; the rest too"]
+
+
+@pytest.mark.parametrize(
+    ("slow", "sizes", "measured"),
+    [(True, (1000, 100_000), False), (True, (1000, 10_000), True), (False, (1000, 100_000), True)],
+)
+def test_what_fills_a_slow_server_for_many_minutes_is_left_out(
+    slow: bool, sizes: tuple[int, ...], measured: bool
+):
+    target = Presentity(Path("/nowhere"), 0)
+    target.slow = slow
+    options = replace(BRIEF, sizes=sizes)
+    found = [name for name, _ in cli.to_measure([target], ["register", "scale"], options)]
+    assert found == (["register", "scale"] if measured else ["register"])

@@ -207,8 +207,9 @@ class PublicationUsage:
             self._store(sr, publication, ended(publication), forget, "remove", (self._new_etag(), 0), release)
             return
         wall = self._wall()
-        what: What = "modify" if request.body else "refresh"
         lasts, agent = sr.now + expires, _agent(request)
+        # By another phone it is another state: what counts may depend on who says it.
+        what: What = "modify" if request.body or agent != publication.source else "refresh"
         if request.body:
             media, body = self._content(request, package, publication)
             parsed = package.parse(aor, media, body)

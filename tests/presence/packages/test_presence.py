@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 import pytest
@@ -44,8 +45,13 @@ class View:
 
 class Published:
     def __init__(self, parsed: object) -> None:
-        self.id, self.source, self.published_at, self.parsed = "0001", "phone", 0.0, parsed
+        self.id, self.source, self.published_at, self._parsed = "0001", "phone", 0.0, parsed
         self.is_let_go = False
+
+    @property
+    def parsed(self) -> object:
+        self.is_let_go = False
+        return self._parsed
 
     def let_go(self) -> None:
         self.is_let_go = True
@@ -133,9 +139,25 @@ def test_parts_are_kept_of_those_who_were_looked_at_last_and_documents_of_all(
     assert house.seen() is before
 
 
-def test_a_refresh_by_another_phone_is_seen_even_when_parts_were_let_go(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_of_a_single_publication_no_parts_are_kept_when_it_changes() -> None:
+    house = House()
+    house.publish(OPEN)
+    assert house.published[ALICE][0].is_let_go
+    house.seen()
+    # Whoever was asked about lately may be again.
+    house.publish(CLOSED, "modify")
+    assert not house.published[ALICE][0].is_let_go
+
+
+def test_of_several_publications_parts_are_kept_for_the_next_change_of_one() -> None:
+    house = House()
+    parse = partial(house.package.parse, ALICE, PIDF)
+    house.published[ALICE] = [Published(parse(OPEN)), Published(parse(CLOSED))]
+    house.package.changed(ALICE, cast(Publication, house.published[ALICE][1]), "initial")
+    assert not any(published.is_let_go for published in house.published[ALICE])
+
+
+def test_another_phone_is_another_state_even_when_parts_were_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("presence.packages.presence._MOST_RECENT", 1)
     house = House(PresenceSettings(priorities={"desk": 1.0}))
     house.publish(OPEN)
@@ -146,7 +168,7 @@ def test_a_refresh_by_another_phone_is_seen_even_when_parts_were_let_go(
     house.published[ALICE].append(Published(house.package.parse(ALICE, PIDF, CLOSED)))
     house.published[ALICE][1].id, house.published[ALICE][1].source = "0002", "desk"
     house.seen("sip:dave@example.com")
-    house.package.changed(ALICE, cast(Publication, house.published[ALICE][1]), "refresh")
+    house.package.changed(ALICE, cast(Publication, house.published[ALICE][1]), "modify")
     assert house.announced == [ALICE, ALICE]
 
 
@@ -248,7 +270,7 @@ def test_a_refresh_by_another_user_agent_is_another_source_for_all_who_watch() -
     assert b"open" in house.seen()
     (published,) = house.published[ALICE]
     published.source = "Cell/2"
-    house.tell("refresh")
+    house.tell("modify")
     assert house.announced == [ALICE, ALICE]
     assert b"open" not in house.seen()
     assert [it.source for it in house.package.known(ALICE)] == ["Cell"]

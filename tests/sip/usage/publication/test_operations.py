@@ -31,6 +31,16 @@ def test_a_refresh_keeps_the_body_and_gets_a_new_entity_tag(house: House) -> Non
     assert [what for _, what, _ in house.weather.changes] == ["initial", "refresh"]
 
 
+def test_a_refresh_by_another_phone_is_another_state(house: House) -> None:
+    first = house.tag("Expires: 600", body=b"sunny")
+    refresh = publish(f"SIP-If-Match: {first}", "Expires: 600")
+    answer = house.send(refresh.replace(b"test/1.0 (some words)", b"desk/2"))
+    assert answer is not None
+    assert answer.status == 200
+    assert house.usage.publications("weather", ALICE)[0].source == "desk/2"
+    assert [what for _, what, _ in house.weather.changes] == ["initial", "modify"]
+
+
 def test_a_modification_replaces_the_body(house: House) -> None:
     first = house.tag("Expires: 600", body=b"sunny")
     house.advance(10)
