@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import Any
+
+log = logging.getLogger(__name__)
 
 
 def choose_reactor() -> None:
@@ -31,8 +34,13 @@ def choose_reactor() -> None:
             for number, event in events:
                 # One that was served before may have taken it away.
                 selectable = selectables.get(number)
-                if selectable is not None:
+                if selectable is None:
+                    continue
+                try:
                     loop._doReadOrWrite(selectable, number, event)
+                except Exception:
+                    # The boundary between descriptors: what fails when one is closed keeps no other waiting.
+                    log.exception("reactor.event-failed", extra={"descriptor": number})
 
         doIteration = doPoll
 

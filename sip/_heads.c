@@ -251,6 +251,10 @@ reader_read(PyObject *object, PyObject *const *given, Py_ssize_t count)
         PyErr_SetString(PyExc_TypeError, "read(data, most)");
         return NULL;
     }
+    if (self->methods == NULL) {
+        PyErr_SetString(PyExc_TypeError, "a reader without names");
+        return NULL;
+    }
     Py_ssize_t most = PyLong_AsSsize_t(given[1]);
     if (most == -1 && PyErr_Occurred()) {
         return NULL;
@@ -293,6 +297,9 @@ reader_read(PyObject *object, PyObject *const *given, Py_ssize_t count)
             break;
         }
         values++;
+        if (most && values > most) {
+            goto unusual;
+        }
         if (colon == NULL || colon[1] != ' ' || *at == ' ' || *at == '\t') {
             goto unusual;
         }
@@ -303,7 +310,14 @@ reader_read(PyObject *object, PyObject *const *given, Py_ssize_t count)
             }
             goto unusual;
         }
-        PyObject *value = text_of(colon + 2, stop);
+        const char *from = colon + 2, *to = stop;
+        while (from < to && (*from == ' ' || *from == '\t')) {
+            from++;
+        }
+        while (from < to && (to[-1] == ' ' || to[-1] == '\t')) {
+            to--;
+        }
+        PyObject *value = text_of(from, to);
         int failed = value == NULL || keep(first, more, name, value) != 0;
         Py_DECREF(name);
         Py_XDECREF(value);
@@ -435,7 +449,10 @@ plain_params(PyObject *module, PyObject *text)
 static int
 port_of(const char *at, const char *end)
 {
-    int port = at == end || end - at > 5 ? 65536 : 0;
+    if (at == end || end - at > 5) {
+        return -1;
+    }
+    int port = 0;
     for (; at < end; at++) {
         if (!(kinds[(unsigned char)*at] & DIGIT)) {
             return -1;

@@ -8,6 +8,7 @@ allowance of that user to fall back on.  Times are monotonic seconds and come in
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
@@ -49,6 +50,9 @@ class GateSettings:
     refusals: float = 10.0
 
 
+Ask = Callable[[Buckets, Hashable, float], bool]
+"""`Buckets.take` or `Buckets.has`."""
+
 RETRY_AFTER: Final = 5
 """Seconds that whoever is refused is told to wait."""
 
@@ -85,37 +89,32 @@ class Gate:
         A response that answers something of ours is not counted (`stray` counts the others), but it is not
         looked at either from where too much comes.
         """
-        key = _key(flow)
-        user = self._places.get(flow.remote)
-        requests, unproved = self._requests, self._unproved
-        if requests is not None and not (requests.has(key, now) if response else requests.take(key, now)):
-            limit = "address_requests"
-        elif user is None and not response and unproved is not None and not unproved.take(key, now):
-            limit = "address_unproved"
-        else:
-            return Verdict.PASS
-        if user is not None and self._users is not None and self._users.take(user, now):
-            # Others at his address, or in its name, send too much.
+        limit = self._kept_out_by(flow, now, Buckets.take, response=response)
+        if not limit:
             return Verdict.PASS
         self.limit = limit
-        self._stats.limit_reached(limit, now, flow.remote[0])
-        return Verdict.REFUSE if self._refusals.take(key, now) else Verdict.DROP
+        return Verdict.REFUSE if self._refusals.take(_key(flow), now) else Verdict.DROP
 
     def admits(self, flow: Flow, now: float) -> bool:
         """Whether `judge` would let a request in that came by `flow`; only one that it would not is noted."""
+        return not self._kept_out_by(flow, now, Buckets.has)
+
+    def _kept_out_by(self, flow: Flow, now: float, ask: Ask, *, response: bool = False) -> str:
+        """The limit that a message is over, which is noted then; empty for none.  `ask` takes or looks."""
         key = _key(flow)
         user = self._places.get(flow.remote)
         requests, unproved = self._requests, self._unproved
-        if requests is not None and not requests.has(key, now):
+        if requests is not None and not (Buckets.has if response else ask)(requests, key, now):
             limit = "address_requests"
-        elif user is None and unproved is not None and not unproved.has(key, now):
+        elif user is None and not response and unproved is not None and not ask(unproved, key, now):
             limit = "address_unproved"
         else:
-            return True
-        if user is not None and self._users is not None and self._users.has(user, now):
-            return True
+            return ""
+        if user is not None and self._users is not None and ask(self._users, user, now):
+            # Others at his address, or in its name, send too much.
+            return ""
         self._stats.limit_reached(limit, now, flow.remote[0])
-        return False
+        return limit
 
     def stray(self, flow: Flow, now: float) -> None:
         """A response came by `flow` that belongs to nothing."""

@@ -226,7 +226,7 @@ class PresencePackage:
     def changed(self, aor: str, publication: Publication, what: What) -> None:
         """A publication of `aor` came, changed or went."""
         if what != "refresh":
-            self._reconsider(aor)
+            self._reconsider(aor, publication)
 
     def registration_changed(self, aor: str) -> None:
         """The first binding of `aor` came or the last one went, as far as the caller can tell."""
@@ -338,6 +338,21 @@ class PresencePackage:
             memory = self._memories[aor] = Memory()
         return memory
 
+    def _is_simple(self, aor: str, new: object) -> bool:
+        """Whether nothing holds of `aor` but what is published in `new`, and that names no times.
+
+        What `parse` waited for may have come, or been dropped, while the journal wrote: so it is looked at.
+        """
+        if aor in self._standing:
+            return False
+        publications = self._publications(aor)
+        if not publications:
+            return True
+        if len(publications) > 1 or publications[0] is not new:
+            return False
+        document = publications[0].parsed
+        return isinstance(document, PidfDocument) and not document.moments
+
     def _let_go_of_one(self, aor: str) -> bool:
         """Keep no parts of the only thing that `aor` publishes; False if they are to be kept.
 
@@ -372,10 +387,13 @@ class PresencePackage:
         body = Body(CONTENT_TYPE, render(aor, composed))
         return Shown(view, Seen(view, body, is_feigned=view.feigns), composed.changes_at)
 
-    def _reconsider(self, aor: str) -> None:
-        """Announce a change, unless watchers would be shown the same with what is known now."""
-        if aor not in self._memories and aor not in self._waits and aor not in self._standing:
-            # Nobody has asked, and nothing published names a time to come: `parse` would wait for it.
+    def _reconsider(self, aor: str, new: object = None) -> None:
+        """Announce a change, unless watchers would be shown the same with what is known now.
+
+        `new` is the publication that came, changed or went, if it is one.
+        """
+        if aor not in self._memories and aor not in self._waits and self._is_simple(aor, new):
+            # Nobody has asked, and there is no time to wait for.
             self._let_go_of_one(aor)
             self._on_change(aor)
             return

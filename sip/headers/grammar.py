@@ -99,6 +99,16 @@ def parse_params(text: str, header: str = "parameterised") -> dict[str, str | No
             return params
         if text[0] != ";":
             text = ";" + text
+    if not ('"' in text or " " in text or "," in text or "<" in text or "\t" in text):
+        for part in text[1:].split(";"):
+            name, equals, value = part.partition("=")
+            name = name.lower()
+            if name in params:
+                _repeated(params, name, value if equals else None, header)
+            params[name] = value if equals else None
+        if "" in params:
+            raise malformed(header, "bad parameter")
+        return params
     position, end = 0, len(text)
     while position < end:
         match = _PARAM.match(text, position)

@@ -66,7 +66,7 @@ class Via:
             host, port = parse_host(place.strip(" \t"))
         except ValueError as error:
             raise malformed("Via", str(error)) from None
-        params = parse_params(semicolon + rest, "Via") if semicolon else {}
+        params = parse_params(semicolon + rest, "Via") if rest else {}
         return cls(other.upper(), host, port, params, f"{name.upper()}/{version}")
 
     @property

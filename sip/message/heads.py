@@ -40,7 +40,7 @@ def head_in_python(data: bytes, most: int) -> Head | None:
         name, colon, value = line.partition(":")
         if not colon or value[:1] != " " or line[0] in " \t":
             return None
-        value = value[1:]
+        value = value.strip(" \t")
         try:
             key = known.get(name) or canonical_name(name)
         except ValueError:

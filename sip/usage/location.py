@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from sip.headers import Contact
@@ -126,7 +126,8 @@ class Location:
     def __init__(self) -> None:
         # Tuples: of one thing, as nearly all are, they take half the room of a list.
         self._bindings: dict[str, tuple[Binding, ...]] = {}
-        self._by_contact: dict[str, tuple[Binding, ...]] = {}
+        self._by_contact: dict[str, Sequence[Binding]] = {}
+        """A list from the second on: a gateway may register thousands of users as one contact."""
         self._count = 0
 
     def __len__(self) -> int:
@@ -166,12 +167,19 @@ class Location:
             self._bindings.pop(aor, None)
 
     def _note(self, binding: Binding) -> None:
-        if binding.place:
-            self._by_contact[binding.place] = (*self._by_contact.get(binding.place, ()), binding)
+        if not binding.place:
+            return
+        held = self._by_contact.get(binding.place)
+        if held is None:
+            self._by_contact[binding.place] = (binding,)
+        elif isinstance(held, list):
+            held.append(binding)
+        else:
+            self._by_contact[binding.place] = [*held, binding]
 
     def _forget(self, binding: Binding) -> None:
         if binding.place:
-            held = tuple(other for other in self._by_contact[binding.place] if other is not binding)
+            held = [other for other in self._by_contact[binding.place] if other is not binding]
             if held:
                 self._by_contact[binding.place] = held
             else:

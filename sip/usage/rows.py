@@ -6,6 +6,8 @@ and would refuse the changes of others that are committed in the same transactio
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from sip.errors import BadRequest
 from sip.ports import Value
 
@@ -32,6 +34,15 @@ def readable(text: str | None, limit: int = 200) -> str:
     if text.isascii() and "\0" not in text:
         return text
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\0", "\ufffd")
+
+
+@lru_cache(maxsize=1024)
+def shared(text: str) -> str:
+    """`text`, the same object for all who have it: of media types and phones there are few.
+
+    Not interned: what strangers write would stay for ever with some releases of Python.
+    """
+    return text
 
 
 def _is_utf8(text: str) -> bool:

@@ -138,6 +138,29 @@ def test_the_same_line_twice_is_two_lines(read: Callable[[bytes, int], Any], val
     assert read(data, 0)[2:4] == ({"Subject": value.decode()}, {"Subject": [value.decode()] * 2})
 
 
+def test_blanks_around_values_are_gone(read: Callable[[bytes, int], Any]) -> None:
+    data = b"OPTIONS sip:a SIP/2.0\r\nCall-ID: \t  a b \t\r\nSubject:  \r\nX-Any: y\r\n\r\n"
+    assert read(data, 0)[2] == {"Call-ID": "a b", "Subject": "", "X-Any": "y"}
+    same_head(read, data)
+
+
+def test_names_of_a_head_that_is_too_long_are_not_looked_at(heads: Any) -> None:
+    seen: list[str] = []
+
+    def canonical(name: str) -> str:
+        seen.append(name)
+        return name
+
+    head = b"OPTIONS sip:a SIP/2.0\r\n" + b"".join(b"N%d: x\r\n" % number for number in range(1000))
+    assert heads.Reader({}, METHODS, canonical).read(head + b"\r\n", 10) is None
+    assert len(seen) == 10
+
+
+def test_a_reader_without_names_reads_nothing(heads: Any) -> None:
+    with pytest.raises(TypeError, match="without names"):
+        heads.Reader.__new__(heads.Reader).read(REGISTER, 0)
+
+
 def test_messages_of_the_torture_tests(read: Callable[[bytes, int], Any], shared: Path) -> None:
     messages = sorted((shared / "sip-torture" / "rfc4475").glob("*.dat"))
     assert messages
@@ -160,6 +183,8 @@ URIS = st.one_of(
 @example("sip:alice@example.org:65536")
 @example("sip:alice@example.org:05060")
 @example("sip:a@b:")
+@example("sip:a@b:0000000000005060")
+@example("sip:a@b:0000004294972356")
 def test_uris(heads: Any, text: str) -> None:
     assert heads.plain_uri(text) == plain_uri_in_python(text)
 
@@ -184,6 +209,7 @@ def test_parameters(heads: Any, text: str) -> None:
 @example("SIP/2.0/TLS", "h.example:5061", ";branch=z9hG4bK;rport;received=192.0.2.1")
 @example("SIP/2.0/TLS", "h:0", "")
 @example("SIP/2.0/TLS", "h:65536", ";x")
+@example("SIP/2.0/UDP", "192.0.2.1:0000000000005060", ";branch=z")
 def test_vias(heads: Any, protocol: str, sent_by: str, params: str) -> None:
     text = f"{protocol} {sent_by}{params}"
     assert heads.plain_via(text) == plain_via_in_python(text)

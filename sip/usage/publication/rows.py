@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-
 from sip.headers import MediaType
 from sip.ports import Record, Value
 from sip.usage.publication.model import EventState, Publication
 from sip.usage.publication.package import PublicationPackage, Unhurried
+from sip.usage.rows import shared
 
 KIND = "publication"
 
@@ -49,7 +48,7 @@ def from_row(
     """
     _, aor, etag, expires_at, content_type, body, source, published_at = row
     content = body if isinstance(body, bytes) else b""
-    media = sys.intern(str(content_type))
+    media = shared(str(content_type))
     if waiting is not None and waiting.may_wait(content):
         parsed: object = None
     else:
@@ -59,7 +58,7 @@ def from_row(
         expires_at=now + (float(expires_at or 0) - wall),
         content_type=media,
         body=content,
-        source=sys.intern(str(source or "")),
+        source=shared(str(source or "")),
         published_at=float(published_at or 0),
         parsed=parsed,
     )

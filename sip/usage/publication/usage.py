@@ -7,7 +7,6 @@ restart would not find.
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -35,7 +34,7 @@ from sip.usage.publication.keeper import PublicationKeeper, Release
 from sip.usage.publication.model import EventState, Publication, What
 from sip.usage.publication.package import Patched, PublicationPackage
 from sip.usage.publication.rows import ended, record
-from sip.usage.rows import Row, readable, storable
+from sip.usage.rows import Row, readable, shared, storable
 
 if TYPE_CHECKING:
     from sip.request import ServerRequest
@@ -186,7 +185,7 @@ class PublicationUsage:
             )
         wall = self._wall()
         state = EventState(
-            self._new_etag(), sr.now + expires, _text(str(media)), body, _agent(request), wall, parsed
+            self._new_etag(), sr.now + expires, shared(str(media)), body, _agent(request), wall, parsed
         )
         publication = Publication(self._keeper.new_id(wall), package, aor, state)
         stored = record(publication, state, sr.now, wall)
@@ -213,7 +212,7 @@ class PublicationUsage:
         if request.body:
             media, body = self._content(request, package, publication)
             parsed = package.parse(aor, media, body)
-            state = EventState(self._new_etag(), lasts, _text(str(media)), body, agent, wall, parsed)
+            state = EventState(self._new_etag(), lasts, shared(str(media)), body, agent, wall, parsed)
         else:
             # As it is: a document that was let go is not parsed for this.
             state = publication.state._replace(etag=self._new_etag(), expires_at=lasts, source=agent)
@@ -292,8 +291,4 @@ class PublicationUsage:
 
 
 def _agent(request: Request) -> str:
-    return _text(readable(request.get("User-Agent")))
-
-
-# Of media types and phones there are few: the same text is in memory once, as long as somebody uses it.
-_text = sys.intern
+    return shared(readable(request.get("User-Agent")))

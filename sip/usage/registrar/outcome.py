@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from sys import intern
 from typing import TYPE_CHECKING, NamedTuple
 
 from sip.errors import BadExtension, BadRequest, Forbidden, IntervalTooBrief, ServerInternalError
@@ -12,7 +11,7 @@ from sip.headers import Contact, NameAddr
 from sip.message import Request
 from sip.uri import Uri
 from sip.usage.location import Binding, outbound_of
-from sip.usage.rows import readable, storable
+from sip.usage.rows import readable, shared, storable
 
 if TYPE_CHECKING:
     from sip.request import ServerRequest
@@ -178,7 +177,7 @@ def _binding(
         reg_id=reg_id,
         flow=sr.flow,
         flow_key=sr.flow.key,
-        user_agent=intern(readable(request.get("User-Agent"))),
+        user_agent=shared(readable(request.get("User-Agent"))),
         updated_at=wall,
     )
 

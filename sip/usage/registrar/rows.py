@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sys import intern
-
 from sip.headers import Contact
 from sip.ports import Record, Value
+from sip.uri import parse_uri
 from sip.usage.location import Binding
+from sip.usage.rows import shared
 
 KIND = "binding"
 
@@ -43,13 +43,13 @@ def _row(binding: Binding, now: float, wall: float) -> tuple[Value, ...]:
 
 
 def from_row(key: tuple[Value, ...], row: tuple[Value, ...], now: float, wall: float) -> Binding:
-    """What was stored, without a flow.  Raises BadRequest for a Contact that cannot be read."""
+    """What was stored, without a flow.  Raises BadRequest for a Contact or URI that cannot be read."""
     text, call_id, cseq, q, expires_at, path, instance, reg_id, flow_key, user_agent, updated_at = row
-    contact = Contact.parse(str(text))
+    Contact.parse(str(text))
     return Binding(
         aor=str(key[0]),
         contact=str(text),
-        uri=contact.uri,
+        uri=parse_uri(str(key[1])),
         uri_text=str(key[1]),
         call_id=str(call_id),
         cseq=int(cseq or 0),
@@ -59,6 +59,6 @@ def from_row(key: tuple[Value, ...], row: tuple[Value, ...], now: float, wall: f
         instance=str(instance or ""),
         reg_id=int(reg_id or 0),
         flow_key=str(flow_key or ""),
-        user_agent=intern(str(user_agent or "")),
+        user_agent=shared(str(user_agent or "")),
         updated_at=float(updated_at or 0),
     )

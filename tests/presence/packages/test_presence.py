@@ -149,6 +149,19 @@ def test_of_a_single_publication_no_parts_are_kept_when_it_changes() -> None:
     assert not house.published[ALICE][0].is_let_go
 
 
+def test_a_moment_that_comes_while_the_journal_writes_keeps_the_next_one() -> None:
+    house = House()
+    published = Published(house.package.parse(ALICE, PIDF, meeting(0.002, 100.0)))
+    house.timers.advance(1.5)
+    house.published[ALICE] = [published]
+    house.tell("initial")
+    assert b"meeting" in house.package.document(View(), WALL + 1.5).data
+    before = len(house.announced)
+    house.timers.advance(101.0)
+    assert len(house.announced) == before + 1
+    assert b"meeting" not in house.package.document(View(), WALL + 102.5).data
+
+
 def test_of_several_publications_parts_are_kept_for_the_next_change_of_one() -> None:
     house = House()
     parse = partial(house.package.parse, ALICE, PIDF)

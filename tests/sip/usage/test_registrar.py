@@ -6,7 +6,7 @@ import pytest
 
 from sip.headers import Contact
 from sip.message import Response
-from sip.uri import Uri
+from sip.uri import Uri, parse_uri
 from sip.usage.location import Binding, Location
 from sip.usage.registrar import Registrar, RegistrarSettings
 from tests.sip.usage.fakes import Directory, Handler, MemoryJournal, sip
@@ -508,6 +508,40 @@ def test_a_row_that_cannot_be_read_does_not_keep_the_others_out(
     again = restarted(house)
     assert again.contacts == ["sip:alice@192.0.2.5"]
     assert [record.message for record in caplog.records] == ["registrar.row_dropped"]
+
+
+def test_a_row_whose_key_is_no_uri_is_dropped(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    house.ok(PHONE)
+    (row,) = house.journal.rows.values()
+    house.journal.rows["binding", (ALICE, "garbage")] = row
+    assert restarted(house).contacts == ["sip:alice@192.0.2.4:5060"]
+    assert [record.message for record in caplog.records] == ["registrar.row_dropped"]
+
+
+def test_thousands_who_share_a_contact_are_found_and_forgotten() -> None:
+    location = Location()
+    contact = Contact.parse("<sip:gateway@192.0.2.9>")
+    bindings = [
+        Binding(
+            aor=f"sip:u{number}@sip.test",
+            contact="<sip:gateway@192.0.2.9>",
+            uri=contact.uri,
+            uri_text=contact.uri_text,
+            call_id="a",
+            cseq=1,
+            q=1000,
+            expires_at=60.0,
+        )
+        for number in range(3000)
+    ]
+    for binding in bindings:
+        location.replace(binding.aor, [binding])
+    gateway = parse_uri("sip:gateway@192.0.2.9")
+    assert isinstance(gateway, Uri)
+    assert location.at_contact(gateway) == bindings
+    for binding in bindings[1:]:
+        location.replace(binding.aor, ())
+    assert location.at_contact(gateway) == bindings[:1]
 
 
 def test_a_removed_user_has_no_bindings(house: House) -> None:
