@@ -12,10 +12,10 @@ log = logging.getLogger(__name__)
 def choose_reactor() -> None:
     """Install the reactor that suits this system best, before anything imports `twisted.internet.reactor`.
 
-    Twisted's own for epoll puts the name of what is read or written into a context for its old log, which
-    nobody here reads; that takes as long as half of a request's parsing, for each event.
+    Twisted's own for epoll puts the name of what is read or written into a context for its old log at each
+    event, and nobody here reads that.  Where a reactor is there already it stays.
     """
-    if not sys.platform.startswith("linux"):
+    if not sys.platform.startswith("linux") or "twisted.internet.reactor" in sys.modules:
         return
     from twisted.internet.epollreactor import EPollReactor
     from twisted.internet.main import installReactor

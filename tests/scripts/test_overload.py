@@ -10,7 +10,7 @@ import pytest
 from bench_lib.overload import MEMBERS, Plan, Report, faults, one_processor, run
 from bench_lib.targets import Presentity
 
-BRIEF = Plan(users=500, dialogs=200, owners=50, search=0.4, flood=2.5, calm=1.0, rounds=1)
+BRIEF = Plan(users=2000, dialogs=200, owners=50, search=0.4, flood=2.5, calm=1.0, rounds=1)
 
 
 @pytest.fixture
