@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -156,7 +158,8 @@ def measure_all(
             progress.begin(f"{name}, {target.name}, round {number}")
             try:
                 results += OPERATIONS[name].measure(Bench(target, options, progress, driver, number))
-            except BenchError as error:
+            except (BenchError, OSError) as error:
+                # One thing that fails does not take with it what was measured in an hour.
                 faults.append(f"{name}, {target.name}, round {number}: {error}")
             except KeyboardInterrupt:
                 # What was measured in an hour is not thrown away.
@@ -236,7 +239,8 @@ def _run(
         facts["peer"] = kamailio.version()
     if left_out:
         facts["left out"] = ", ".join(left_out)
-    results, faults = measure_all(targets, names, options, rounds, progress, chosen.driver)
+    with _interruptible():
+        results, faults = measure_all(targets, names, options, rounds, progress, chosen.driver)
     facts["taken"] = clock(time.monotonic() - begun)
     print("\n".join(f"{key}: {value}" for key, value in build.items()) + "\n")
     measured = rows(results)
@@ -251,6 +255,20 @@ def _run(
     for fault in faults:
         print(f"scripts/bench: not measured: {fault}", file=sys.stderr)
     return 1 if faults else 0
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """SIGINT and SIGTERM interrupt, and what was measured is kept.
+
+    A shell has what it starts in the background ignore the former.
+    """
+    before = {it: signal.signal(it, signal.default_int_handler) for it in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 if __name__ == "__main__":

@@ -195,6 +195,8 @@ def test_servers_take_turns_and_what_was_measured_survives_a_fault_and_an_interr
         done.append(f"{bench.target.name} {bench.round}")
         if done[-1] == "b 1":
             raise BenchError("it fell over")
+        if done[-1] == "a 2":
+            raise OSError("connection refused")
         if done[-1] == "b 2":
             raise KeyboardInterrupt
         return [bench.result("dance")]
@@ -205,8 +207,12 @@ def test_servers_take_turns_and_what_was_measured_survives_a_fault_and_an_interr
         targets, ["dance"], BRIEF, 3, Progress(1.0, 1, io.StringIO(), quiet=True), "own"
     )
     assert done == ["a 1", "b 1", "a 2", "b 2"]
-    assert [(it.server, it.round) for it in results] == [("a", 1), ("a", 2)]
-    assert faults == ["dance, b, round 1: it fell over", "dance, b, round 2: interrupted; the rest too"]
+    assert [(it.server, it.round) for it in results] == [("a", 1)]
+    assert faults == [
+        "dance, b, round 1: it fell over",
+        "dance, a, round 2: connection refused",
+        "dance, b, round 2: interrupted; the rest too",
+    ]
 
 
 @pytest.mark.parametrize(
