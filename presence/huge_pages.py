@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib import import_module
+from sip.native import native
 
 
 def use_huge_pages() -> bool:
@@ -10,9 +10,8 @@ def use_huge_pages() -> bool:
 
     It needs the compiled form of the server (decision 0018) on Linux.  To call it again does nothing.
     """
-    try:
-        arenas = import_module("presence._arenas")
-    except ImportError:
+    arenas = native("presence._arenas")
+    if arenas is None:
         return False
     arenas.install()
     return True
