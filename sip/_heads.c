@@ -365,7 +365,16 @@ static PyType_Spec reader_spec = {
 
 /* -- values ----------------------------------------------------------------------------------------------------- */
 
-static PyObject *lowered(const char *at, const char *end);
+/* Write the characters of a text that nobody has seen yet, from one place to another, in lower case. */
+static void
+fold(PyObject *text, Py_ssize_t from, Py_ssize_t to)
+{
+    for (unsigned char *at = PyUnicode_1BYTE_DATA(text) + from; from < to; from++, at++) {
+        if (*at >= 'A' && *at <= 'Z') {
+            *at = (unsigned char)(*at + ('a' - 'A'));
+        }
+    }
+}
 
 /* Names that are there once. */
 static PyObject *usual_names[8];
@@ -379,20 +388,9 @@ param_name(const char *at, const char *end)
             return Py_NewRef(usual_names[index]);
         }
     }
-    return lowered(at, end);
-}
-
-static PyObject *
-lowered(const char *at, const char *end)
-{
     PyObject *made = ascii(at, end);
     if (made != NULL) {
-        unsigned char *to = PyUnicode_1BYTE_DATA(made);
-        for (Py_ssize_t index = 0; index < end - at; index++) {
-            if (to[index] >= 'A' && to[index] <= 'Z') {
-                to[index] = (unsigned char)(to[index] + ('a' - 'A'));
-            }
-        }
+        fold(made, 0, end - at);
     }
     return made;
 }
@@ -492,12 +490,7 @@ plain_uri(PyObject *module, PyObject *text)
     PyObject *aor = lower && past == end ? Py_NewRef(text) : ascii(at, past);
     if (of != NULL && place != NULL && number != NULL && aor != NULL) {
         if (!lower) {
-            unsigned char *to = PyUnicode_1BYTE_DATA(aor);
-            for (Py_ssize_t index = host - at; index < past - at; index++) {
-                if (to[index] >= 'A' && to[index] <= 'Z') {
-                    to[index] = (unsigned char)(to[index] + ('a' - 'A'));
-                }
-            }
+            fold(aor, host - at, past - at);
         }
         result = PyTuple_Pack(4, of, place, number, aor);
     }
