@@ -11,11 +11,14 @@ import heapq
 import logging
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+_AGES: Final = 10
+"""Parts of the time for which a name is remembered: few names are forgotten at a time."""
 
 
 class Timer:
@@ -157,3 +160,49 @@ class Lane(Generic[T]):
             self._wheel.at(dues[0], self._reached)
         else:
             self._armed = False
+
+
+class Recent:
+    """Names that are remembered for a while: for `lifetime` seconds, and for a tenth of that longer at most.
+
+    Nothing happens when one is forgotten, so many are at a time: to remember one costs no more than to put it
+    into a set, and to forget it nearly nothing.
+    """
+
+    __slots__ = ("_ages", "_next", "_newest", "_part", "_wheel")
+
+    def __init__(self, wheel: TimerWheel, lifetime: float) -> None:
+        self._wheel = wheel
+        self._part = lifetime / _AGES
+        self._newest: set[str] = set()
+        self._ages: deque[set[str]] = deque()
+        self._next = 0.0
+        """When all grow older by a part; 0 while there is nothing to forget."""
+
+    def __len__(self) -> int:
+        return len(self._newest) + sum(map(len, self._ages))
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._newest or any(name in age for age in self._ages)
+
+    def add(self, name: str) -> None:
+        """Remember `name` from now on."""
+        self._newest.add(name)
+        if not self._next:
+            self._grow_at(self._wheel.now + self._part)
+
+    def _grow_at(self, due: float) -> None:
+        self._next = due
+        self._wheel.at(due, self._grow_older)
+
+    def _grow_older(self) -> None:
+        ages = self._ages
+        ages.append(self._newest)
+        self._newest = set()
+        if len(ages) > _AGES:
+            ages.popleft()
+        if any(ages):
+            self._grow_at(self._next + self._part)
+        else:
+            ages.clear()
+            self._next = 0.0

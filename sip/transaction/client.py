@@ -130,10 +130,6 @@ class ClientTransaction:
         """Wait no longer for the end of a cancelled INVITE (RFC 3261 §9.1)."""
         self._fire(ABANDONED, None)
 
-    def lingered(self) -> None:
-        """No answer comes twice any more."""
-        self._fire(LINGERED, None)
-
     def _fire(self, event: str, response: Response | None) -> None:
         transition = self._table.get((self.state, event))
         if transition is None:
@@ -204,14 +200,17 @@ class ClientTransaction:
     def _start_d(self, _: Response | None) -> None:
         self._linger(0.0 if self.flow.reliable else self._layer.times.invite_completed)
 
-    def _start_k(self, _: Response | None) -> None:
-        # The request is done with; only its key stays, to absorb answers that come twice.
-        self.data = b""
+    def _conclude(self, response: Response | None) -> None:
+        """Timer K, and the answer to who asked, who is let go: nothing follows (RFC 3261 §17.1.2.2)."""
+        assert response is not None
+        user, self.user, self.data = self.user, _NOBODY, b""
         if self.flow.reliable:
             self._linger(0.0)
         else:
+            # Of what absorbs answers that come twice only the branch is needed.
             self._stop_timers(None)
-            self._layer.done_long_ago.add(self)
+            self._layer.absorb(self)
+        user.on_response(self, response)
 
     def _start_m(self, _: Response | None) -> None:
         self._linger(self._layer.times.timeout)
@@ -289,13 +288,13 @@ NON_INVITE_TABLE: Final[Table] = {
     (TRYING, TIMEOUT): (TERMINATED, (T._end, T._tell_timeout)),
     (TRYING, BROKEN): (TERMINATED, (T._end, T._tell_error)),
     (TRYING, PROVISIONAL): (PROCEEDING, (T._pass_up,)),
-    (TRYING, SUCCESS): (COMPLETED, (T._start_k, T._pass_up)),
-    (TRYING, REFUSAL): (COMPLETED, (T._start_k, T._pass_up)),
+    (TRYING, SUCCESS): (COMPLETED, (T._conclude,)),
+    (TRYING, REFUSAL): (COMPLETED, (T._conclude,)),
     (PROCEEDING, RETRANSMIT): (PROCEEDING, (T._resend, T._rearm_slow)),
     (PROCEEDING, TIMEOUT): (TERMINATED, (T._end, T._tell_timeout)),
     (PROCEEDING, BROKEN): (TERMINATED, (T._end, T._tell_error)),
     (PROCEEDING, PROVISIONAL): (PROCEEDING, (T._pass_up,)),
-    (PROCEEDING, SUCCESS): (COMPLETED, (T._start_k, T._pass_up)),
-    (PROCEEDING, REFUSAL): (COMPLETED, (T._start_k, T._pass_up)),
+    (PROCEEDING, SUCCESS): (COMPLETED, (T._conclude,)),
+    (PROCEEDING, REFUSAL): (COMPLETED, (T._conclude,)),
     (COMPLETED, LINGERED): (TERMINATED, (T._end,)),
 }

@@ -11,7 +11,7 @@ from sip.errors import TransportError
 from sip.headers.via import Via
 from sip.message import Request, Response
 from sip.stats import Stats
-from sip.timers import Lane, TimerWheel
+from sip.timers import Lane, Recent, TimerWheel
 from sip.transaction import plain
 from sip.transaction.client import ClientTransaction, ClientUser
 from sip.transaction.plain import branch_of
@@ -70,14 +70,15 @@ class TransactionLayer:
         self.unanswered_for_long = Lane(timers, times.trying_after, ServerTransaction.say_trying)
         self.unanswered_yet = Lane(timers, times.t1, ClientTransaction.first_tick)
         self.answered_long_ago = Lane(timers, times.timeout, ServerTransaction.lingered)
-        self.done_long_ago = Lane(timers, times.t4, ClientTransaction.lingered)
         self._servers: dict[ServerKey, ServerTransaction] = {}
         self._clients: dict[str, ClientTransaction] = {}
+        self._answered = Recent(timers, times.t4)
+        """The keys of client transactions that are Completed: Timer K runs for them, and nothing else."""
         self._waiting_on: dict[Flow, dict[ClientTransaction, None]] = {}
         self._merges: dict[MergeIdentity, ServerKey] = {}
 
     def __len__(self) -> int:
-        return len(self._servers) + len(self._clients)
+        return len(self._servers) + len(self._clients) + len(self._answered)
 
     @property
     def servers(self) -> int:
@@ -133,7 +134,11 @@ class TransactionLayer:
             BadRequest: a header that matching needs is missing or malformed.
         """
         method = response.cseq.method
-        transaction = self._clients.get(_client_key(response.via.branch or "", method))
+        key = _client_key(response.via.branch or "", method)
+        transaction = self._clients.get(key)
+        if transaction is None and key in self._answered:
+            # It comes once more, and is absorbed (RFC 3261 §17.1.2.2).
+            return True
         if transaction is None or transaction.method != method:
             self.stats.stray_responses += 1
             return False
@@ -247,6 +252,11 @@ class TransactionLayer:
         identity = transaction.merge_identity
         if identity is not None and self._merges.get(identity) == transaction.key:
             del self._merges[identity]
+
+    def absorb(self, transaction: ClientTransaction) -> None:
+        """A client transaction has its answer: whatever comes to it from now on changes nothing."""
+        self._clients.pop(transaction.key, None)
+        self._answered.add(transaction.key)
 
     def forget_client(self, transaction: ClientTransaction) -> None:
         """A client transaction has ended."""

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from sip.timers import Lane, TimerWheel
+from sip.timers import Lane, Recent, TimerWheel
 
 
 def test_a_timer_fires_when_it_is_due_and_not_before() -> None:
@@ -143,3 +143,39 @@ def test_slots_whose_timers_are_all_cancelled_keep_no_room():
         timer.cancel()
     (slot,) = wheel._slots.values()
     assert sys.getsizeof(slot) == sys.getsizeof({})
+
+
+def test_a_recent_name_is_remembered_for_its_time_and_a_tenth_longer_at_most() -> None:
+    wheel = TimerWheel()
+    recent = Recent(wheel, 5.0)
+    wheel.advance(0.3)
+    recent.add("first")
+    wheel.advance(0.7)
+    recent.add("second")
+    wheel.advance(5.69)
+    assert ("first" in recent, "second" in recent) == (True, True)
+    wheel.advance(6.35)
+    assert ("first" in recent, "second" in recent, len(recent)) == (False, False, 0)
+
+
+def test_nothing_is_waited_for_while_no_name_is_recent() -> None:
+    wheel = TimerWheel()
+    recent = Recent(wheel, 5.0)
+    assert len(wheel) == 0
+    recent.add("name")
+    recent.add("another")
+    assert len(wheel) == 1
+    wheel.advance(60.0)
+    assert (len(recent), len(wheel)) == (0, 0)
+
+
+def test_a_name_is_remembered_again_after_a_time_without_any() -> None:
+    wheel = TimerWheel()
+    recent = Recent(wheel, 5.0)
+    recent.add("first")
+    wheel.advance(60.0)
+    recent.add("second")
+    wheel.advance(64.9)
+    assert "second" in recent
+    wheel.advance(65.6)
+    assert len(recent) == 0

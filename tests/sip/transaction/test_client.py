@@ -121,8 +121,24 @@ class TestNonInvite:
         client.receive(200)
         client.after(4.9)
         assert len(client.layer) == 1
-        client.after(0.2)
+        client.after(0.7)
         assert len(client.layer) == 0
+
+    def test_an_answer_that_comes_again_within_timer_k_is_absorbed(self) -> None:
+        client = Client(MESSAGE)
+        client.receive(200)
+        client.after(4.9)
+        assert client.receive(200) is True
+        assert client.user.heard == [200]
+        assert client.stats.stray_responses == 0
+
+    def test_an_answer_that_comes_again_after_timer_k_is_a_stray(self) -> None:
+        client = Client(MESSAGE)
+        client.receive(200)
+        client.after(5.6)
+        assert client.receive(200) is False
+        assert client.user.heard == [200]
+        assert client.stats.stray_responses == 1
 
     def test_a_response_to_another_branch_is_a_stray_and_dropped(self) -> None:
         client = Client(MESSAGE)
