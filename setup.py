@@ -66,6 +66,7 @@ BUSY = (
     "sip/message",
     "sip/transaction",
     "sip/transport/ingress.py",
+    "sip/transport/outgoing.py",
     "sip/transport/udp.py",
     "sip/usage/content.py",
     "sip/usage/location.py",

@@ -169,7 +169,7 @@ class Recent:
     into a set, and to forget it nearly nothing.
     """
 
-    __slots__ = ("_ages", "_next", "_newest", "_part", "_wheel")
+    __slots__ = ("_ages", "_newest", "_next", "_part", "_wheel")
 
     def __init__(self, wheel: TimerWheel, lifetime: float) -> None:
         self._wheel = wheel

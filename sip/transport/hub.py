@@ -208,12 +208,12 @@ class TransportHub:
         """Do `work`, which sends many messages one after the other: to give them out together is cheaper."""
         listeners = [*self._udp]
         for listener in listeners:
-            listener.begin()
+            listener.outgoing.begin()
         try:
             work()
         finally:
             for listener in listeners:
-                listener.end()
+                listener.outgoing.end()
 
     def resolve(self, uri: Uri, hint: str | None = None) -> Deferred[list[Destination]]:
         """Where to send a request for `uri`, in the order to try (RFC 3263 §4).

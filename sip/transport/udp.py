@@ -7,10 +7,8 @@ beyond that are dropped and counted, which to SIP is a lost datagram like any ot
 
 from __future__ import annotations
 
-import errno
 import logging
 import socket
-from collections import deque
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -18,10 +16,11 @@ from twisted.internet.interfaces import IReactorFDSet, IReadDescriptor, IWriteDe
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from sip.errors import DatagramTooLarge, TransportError
+from sip.errors import TransportError
 from sip.kept import make_room
 from sip.transport.datagrams import datagrams
 from sip.transport.flow import Flow, Trace
+from sip.transport.outgoing import Outgoing
 from sip.transport.spec import WILDCARDS, Address, ListenError, ListenSpec, family_of, host_port, numeric
 
 if TYPE_CHECKING:
@@ -32,18 +31,9 @@ log = logging.getLogger(__name__)
 AT_ONCE: Final = 64
 """Datagrams that are taken from the system at a time."""
 
-TOGETHER: Final = 32
-"""Datagrams that are given to the system at a time, where many are sent one after the other."""
-
-LARGEST_TOGETHER: Final = 8192
-"""Bytes of a datagram that waits for others: of a larger one its sender has to hear if it is too large."""
-
 READ_BATCH: Final = 1024
 """Datagrams taken in one wake-up.  Handling them takes a slice of time at most (`sip.transport.ingress`),
 and the rest waits there instead of in the socket, which loses what it has no room for."""
-
-LARGEST_PAYLOAD: Final = {socket.AF_INET: 65507, socket.AF_INET6: 65527}
-"""Bytes of a message in the largest datagram: less the header of UDP, and of IPv4 (RFC 791, RFC 8200)."""
 
 CACHED_FLOWS: Final = 65_536
 """Peers whose flow object (and our address towards them) is kept ready."""
@@ -52,18 +42,22 @@ LONGEST_KEEP_ALIVE: Final = 4
 """CR LF CR LF, a lone CR LF, nothing at all, a few zero bytes, `jaK`: datagrams of clients that only keep a
 translator's mapping open.  They are never answered, and no SIP message is so short."""
 
-_FULL: Final = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS})
-
 
 class UdpFlow(Flow):
     """The path between one UDP listener and one peer."""
 
-    __slots__ = ("_advertised", "_hash", "_key", "_listener", "_place", "_sent_by", "remote")
+    __slots__ = ("_advertised", "_hash", "_key", "_listener", "_outgoing", "_place", "_sent_by", "remote")
 
     transport = "UDP"
+    # Plain attributes, for they are asked for several times with every message.
+    reliable = False
+    """Datagrams may be lost."""
+    secure = False
+    """Everybody can read them."""
 
     def __init__(self, listener: UdpListener, remote: Address, place: Hashable) -> None:
         self._listener = listener
+        self._outgoing = listener.outgoing
         self.remote = remote
         self._place = place
         self._hash = hash((id(listener), remote))
@@ -71,16 +65,6 @@ class UdpFlow(Flow):
         self._key: str | None = None
         self._advertised: Address | None = None
         self._sent_by: str | None = None
-
-    @property
-    def reliable(self) -> bool:
-        """Datagrams may be lost."""
-        return False
-
-    @property
-    def secure(self) -> bool:
-        """Everybody can read them."""
-        return False
 
     @property
     def local(self) -> Address:
@@ -105,7 +89,7 @@ class UdpFlow(Flow):
     @property
     def alive(self) -> bool:
         """True while the listener is open."""
-        return self._listener.open
+        return self._outgoing.open
 
     @property
     def key(self) -> str:
@@ -121,7 +105,7 @@ class UdpFlow(Flow):
             DatagramTooLarge: no datagram holds it.
             TransportError: the listener is closed.
         """
-        self._listener.send(data, self._place, self)
+        self._outgoing.send(data, self._place, self)
 
     def __eq__(self, other: object) -> bool:
         if self is other:
@@ -160,23 +144,17 @@ class UdpListener:
         self._reactor = reactor
         self._receive = receive
         self._trace = trace
-        self._limit = settings.datagram_queue
         self.advertise = settings.advertise
         self._socket = bind_datagram(spec, settings.receive_buffer)
         self.bound: Address = self._socket.getsockname()[:2]
         self.family = self._socket.family
-        self.open = True
-        self.dropped = 0
         self._wildcard = self.bound[0] in WILDCARDS
-        self._locals: dict[str, str] = {}
+        self._locals: dict[str, Address] = {}
         self._datagrams = datagrams(self._socket)
-        self._send = self._datagrams.send
-        self._together = 0
-        self._held: list[tuple[bytes, Hashable]] = []
-        """What is given to the system together, as soon as there is enough of it."""
-        self._largest = LARGEST_PAYLOAD[self.family]
+        self.outgoing = Outgoing(
+            self._datagrams, self.family, self.bound, settings.datagram_queue, self._wait_for_room, trace
+        )
         self._flows: dict[Hashable, UdpFlow] = {}
-        self._waiting: deque[tuple[bytes, Hashable]] = deque()
         self._drained: Callable[[], None] | None = None
         reactor.addReader(self)
 
@@ -207,95 +185,24 @@ class UdpListener:
         """Our concrete address towards `remote`."""
         if not self._wildcard:
             return self.bound
-        host = self._locals.get(remote[0])
-        if host is None:
+        found = self._locals.get(remote[0])
+        if found is None:
             make_room(self._locals, CACHED_FLOWS)
-            host = self._locals[remote[0]] = source_address(remote[0])
-        return host, self.bound[1]
+            found = self._locals[remote[0]] = (source_address(remote[0]), self.bound[1])
+        return found
 
-    # -- sending ------------------------------------------------------------------------------------------
+    @property
+    def open(self) -> bool:
+        """False once the socket is closed."""
+        return self.outgoing.open
 
-    def send(self, data: bytes, place: Hashable, flow: UdpFlow) -> None:
-        """Send a datagram, or keep it until the socket has room; raises as `UdpFlow.send`."""
-        if len(data) > self._largest:
-            raise _too_large(data)
-        if self._trace is not None:
-            self._trace("out", data, flow)
-        if self._together and self.open:
-            if len(data) <= LARGEST_TOGETHER:
-                held = self._held
-                held.append((data, place))
-                if len(held) >= TOGETHER:
-                    self._send_held()
-                return
-            self._send_held()
-        if self._waiting:
-            self._keep(data, place)
-            return
-        try:
-            self._send(data, place)
-        except OSError as error:
-            self._not_sent(data, place, error)
+    @property
+    def dropped(self) -> int:
+        """Datagrams for which the socket had no room."""
+        return self.outgoing.dropped
 
-    def begin(self) -> None:
-        """More than one datagram is about to be sent: until `end` some of them may wait for each other."""
-        self._together += 1
-
-    def end(self) -> None:
-        """As often as `begin`: nothing waits for others any more."""
-        self._together -= 1
-        if not self._together and self._held:
-            self._send_held()
-
-    def _send_held(self) -> None:
-        held = self._held
-        while held and not self._waiting:
-            try:
-                sent = self._datagrams.send_many(held) if self.open else len(held)
-            except OSError as error:
-                if error.errno in _FULL:
-                    break
-                self._failed(*held[0], error)
-                sent = 1
-            del held[:sent]
-        for data, place in held:
-            self._keep(data, place)
-        held.clear()
-
-    def _not_sent(self, data: bytes, place: Hashable, error: OSError) -> None:
-        if not self.open:
-            raise TransportError("the udp listener is closed") from error
-        if error.errno in _FULL:
-            self._keep(data, place)
-            return
-        if error.errno == errno.EMSGSIZE:
-            # Some systems send less than the largest datagram.
-            raise _too_large(data) from error
-        self._failed(data, place, error)
-
-    def _failed(self, data: bytes, place: Hashable, error: OSError) -> None:
-        # An ICMP error of an earlier datagram, an unreachable network, a datagram that is too long: to SIP
-        # the datagram is lost, and the transaction's timers say the rest.
-        level = logging.WARNING if error.errno == errno.EMSGSIZE else logging.DEBUG
-        peer = host_port(*self._datagrams.address(place)[:2])
-        log.log(
-            level,
-            "transport.datagram-lost",
-            extra={"peer": peer, "size": len(data), "error": error.strerror},
-        )
-
-    def _keep(self, data: bytes, place: Hashable) -> None:
-        if len(self._waiting) >= self._limit:
-            if self.dropped == 0 or self.dropped % 1000 == 0:
-                log.warning(
-                    "transport.datagrams-dropped",
-                    extra={"listener": host_port(*self.bound), "dropped": self.dropped + 1},
-                )
-            self.dropped += 1
-            return
-        if not self._waiting:
-            self._reactor.addWriter(self)
-        self._waiting.append((data, place))
+    def _wait_for_room(self) -> None:
+        self._reactor.addWriter(self)
 
     # -- the reactor's side -------------------------------------------------------------------------------
 
@@ -310,6 +217,7 @@ class UdpListener:
     def doRead(self) -> None:
         """Take what has arrived, some datagrams at a time."""
         take, receive, flows, trace = self._datagrams.receive, self._receive, self._flows, self._trace
+        outgoing = self.outgoing
         for _ in range(0, READ_BATCH, AT_ONCE):
             try:
                 found = take(AT_ONCE)
@@ -318,7 +226,7 @@ class UdpListener:
                 continue
             several = len(found) > 1
             if several:
-                self.begin()
+                outgoing.begin()
             try:
                 for data, place in found:
                     if len(data) <= LONGEST_KEEP_ALIVE:
@@ -327,25 +235,18 @@ class UdpListener:
                     if trace is not None:
                         trace("in", data, flow)
                     receive(data, flow)
-                    if not self.open:
+                    if not outgoing.open:
                         return
             finally:
                 if several:
-                    self.end()
+                    outgoing.end()
             if len(found) < AT_ONCE:
                 return
 
     def doWrite(self) -> None:
         """Send what waited, as far as the socket takes it."""
-        while self._waiting:
-            data, place = self._waiting[0]
-            try:
-                self._send(data, place)
-            except OSError as error:
-                if error.errno in _FULL:
-                    return
-                self._failed(data, place, error)
-            self._waiting.popleft()
+        if not self.outgoing.drain():
+            return
         self._reactor.removeWriter(self)
         if self._drained is not None:
             self._drained()
@@ -360,31 +261,18 @@ class UdpListener:
         """Read no more; call `drained` when nothing waits to be sent (the caller then aborts)."""
         self._reactor.removeReader(self)
         self._drained = drained
-        if self._held:
-            self._send_held()
-        if not self._waiting:
+        self.outgoing.flush()
+        if not self.outgoing.waiting:
             drained()
 
     def abort(self) -> None:
         """Close the socket now."""
-        if self.open:
-            self.open = False
-            self._waiting.clear()
-            self._held.clear()
+        if self.outgoing.open:
+            self.outgoing.close()
             self._reactor.removeReader(self)
             self._reactor.removeWriter(self)
             self._socket.close()
-            # The system may give its number to another one.
-            self._send = _closed
             self._flows.clear()
-
-
-def _closed(data: bytes, place: Hashable) -> object:
-    raise OSError(errno.EBADF, "the socket is closed")
-
-
-def _too_large(data: bytes) -> DatagramTooLarge:
-    return DatagramTooLarge(f"{len(data)} bytes do not fit a datagram")
 
 
 def bind_datagram(spec: ListenSpec, receive_buffer: int) -> socket.socket:

@@ -35,7 +35,7 @@ class Subscriptions:
         return iter(self._by_tag.values())
 
     def __contains__(self, subscription: Subscription) -> bool:
-        return self._by_tag.get(subscription.dialog.local_tag) is subscription
+        return subscription.is_kept
 
     def in_dialog(self, dialog: DialogId) -> Subscription | None:
         """The subscription of a dialog."""
@@ -64,6 +64,7 @@ class Subscriptions:
 
     def add(self, subscription: Subscription) -> None:
         """Take one in."""
+        subscription.is_kept = True
         self._by_tag[subscription.dialog.local_tag] = subscription
         if subscription.list_package is None:
             watched = self._by_aor.get(subscription.package)
@@ -76,6 +77,7 @@ class Subscriptions:
         """Take one out; harmless when it is not there."""
         if subscription not in self:
             return
+        subscription.is_kept = False
         del self._by_tag[subscription.dialog.local_tag]
         if subscription.list_package is None:
             _discard(self._by_aor[subscription.package], subscription.aor, subscription)

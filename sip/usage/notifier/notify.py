@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sip.message import Request
-from sip.message.written import written
+from sip.message.written import Parts, written
 from sip.transport.flow import Flow
 from sip.usage.notifier.told import Notification
 
@@ -28,7 +28,7 @@ def notify_request(
     package, event_id = subscription.package, subscription.event_id
     request = subscription.dialog.request("NOTIFY")
     request.add("Event", f"{package};id={event_id}" if event_id else package)
-    request.add("Subscription-State", _state(subscription, ending))
+    request.add("Subscription-State", "".join(map(str, _state(subscription, ending))))
     for name, value in told.headers:
         request.add(name, value)
     if etag:
@@ -60,7 +60,8 @@ def written_notify(
     parts += ["\r\nEvent: ", subscription.package]
     if subscription.event_id:
         parts += [";id=", subscription.event_id]
-    parts += ["\r\nSubscription-State: ", _state(subscription, ending)]
+    parts.append("\r\nSubscription-State: ")
+    parts += _state(subscription, ending)
     for name, value in told.headers:
         parts += ["\r\n", name, ": ", value]
     if etag:
@@ -78,13 +79,15 @@ def _tag(told: Notification, etag: str, cseq: int, *, known: bool) -> str:
     return f"{etag}.{cseq}" if told.more and not known else etag
 
 
-def _state(subscription: Subscription, ending: str) -> str:
+def _state(subscription: Subscription, ending: str) -> Parts:
+    """The value, beginning and ending with what is to be looked at (see `Parts`)."""
     if ending:
-        return f"terminated;reason={ending}"
+        return [f"terminated;reason={ending}"]
     # Rounded to the nearest second, and never longer than what the SUBSCRIBE was told.
     left = max(0, int(subscription.expires_at - subscription.usage.timers.now + 0.5))
-    rates = "" if subscription.pacing is None else subscription.pacing.agreed
-    return f"{subscription.state};expires={left}{rates}"
+    if subscription.pacing is None:
+        return [subscription.state, ";expires=", left]
+    return [subscription.state, ";expires=", left, "", subscription.pacing.agreed]
 
 
 def etag_of(told: Notification) -> str:

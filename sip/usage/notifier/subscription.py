@@ -82,6 +82,7 @@ class Subscription:
         "flow_key",
         "guessed",
         "id",
+        "is_kept",
         "last_at",
         "last_result",
         "last_status",
@@ -169,6 +170,8 @@ class Subscription:
         """Entity-tag of the state that he has already (RFC 5839), "*" for any; empty without a condition."""
         self.usage = usage
         """Keeps it."""
+        self.is_kept = False
+        """Whether it is among `Subscriptions`, which sets this."""
         self._notifying = False
         self._sending: Sending | DirectSending | None = None
         """The NOTIFY under way; nothing of it is kept once it is answered."""
@@ -323,6 +326,8 @@ class Subscription:
 
     def _tells_nothing(self) -> bool:
         """Whether the watcher may not see anything, not yet or not any more."""
+        if not self._ending:
+            return self.state == "pending"
         return self.state == "pending" or self._ending.startswith(("rejected", "noresource", "probation"))
 
     def _too_early(self) -> bool:

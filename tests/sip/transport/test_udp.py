@@ -236,7 +236,8 @@ def full() -> tuple[UdpListener, FullSocket, WatchingReactor]:
     )
     listener._socket.close()
     sock: Any = FullSocket()
-    listener._socket, listener._send = sock, sock.sendto
+    listener._socket = sock
+    listener.outgoing._send = sock.sendto
     return listener, sock, watching
 
 
@@ -268,7 +269,7 @@ def test_what_no_datagram_holds_does_not_wait_for_room(
     flow.send(b"first")
     with pytest.raises(DatagramTooLarge):
         flow.send(b"x" * 65508)
-    assert len(listener._waiting) == 1
+    assert listener.outgoing.waiting == 1
 
 
 def test_a_closed_listener_refuses_to_send(full: tuple[UdpListener, FullSocket, WatchingReactor]) -> None:
@@ -289,7 +290,7 @@ async def test_close_lets_waiting_datagrams_out(party: Maker) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
         phone.bind(("127.0.0.1", 0))
         phone.setblocking(False)
-        listener._keep(b"goodbye", listener._datagrams.place(phone.getsockname()))
+        listener.outgoing._keep(b"goodbye", listener._datagrams.place(phone.getsockname()))
         await within(server.hub.close())
         assert phone.recv(100) == b"goodbye"
     assert listener not in reactor.getReaders()
