@@ -149,14 +149,17 @@ class Dialog:
         self.local_cseq += 1
         # By turns what is ours and a value.
         parts: Parts = [
-            *("", method, " ", self.remote_target, " SIP/2.0\r\nVia: ", via, ";branch=", branch),
-            *(";rport\r\nFrom: ", self.local_uri, ";tag=", self.local_tag),
-            *("\r\nTo: ", self.remote_uri, ";tag=", self.remote_tag),
-            *("\r\nCall-ID: ", self.call_id, "\r\nCSeq: ", self.local_cseq, " ", method),
-        ]
+            "", method, " ", self.remote_target, " SIP/2.0\r\nVia: ", via, ";branch=", branch,
+            ";rport\r\nFrom: ", self.local_uri, ";tag=", self.local_tag,
+            "\r\nTo: ", self.remote_uri, ";tag=", self.remote_tag,
+            "\r\nCall-ID: ", self.call_id, "\r\nCSeq: ", self.local_cseq, " ", method,
+        ]  # fmt: skip
         for route in self.routes:
             parts += ["\r\nRoute: ", route]
-        parts += ["\r\nMax-Forwards: 70\r\nContact: <", contact, ">", ""]
+        parts.append("\r\nMax-Forwards: 70\r\nContact: <")
+        parts.append(contact)
+        parts.append(">")
+        parts.append("")
         return parts
 
     @property

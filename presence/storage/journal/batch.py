@@ -21,6 +21,8 @@ from sip.ports import Value
 
 Values = tuple[Value, ...]
 
+_ORDER = {name: index for index, name in enumerate(KINDS)}
+
 
 class RecordError(Exception):
     """A record that no database could take."""
@@ -29,10 +31,14 @@ class RecordError(Exception):
 class Statements:
     """The two statements of each kind, compiled once, with positional parameters in the order of a record."""
 
-    __slots__ = ("_beat", "_begin", "_deletes", "_dialect", "_upserts", "committing")
+    __slots__ = ("_beat", "_begin", "_cursor", "_deletes", "_dialect", "_driver", "_upserts", "committing")
 
-    def __init__(self, dialect: Dialect) -> None:
-        self._dialect = dialect
+    def __init__(self, connection: Connection) -> None:
+        """For this connection, as long as it works."""
+        self._dialect = dialect = connection.dialect
+        driver: Any = connection.connection.dbapi_connection
+        self._driver = driver
+        self._cursor: Any = driver.cursor()
         self.committing = False
         """The last transaction got as far as its COMMIT."""
         self._begin = BEGIN_WRITING if dialect.name == "sqlite" else None
@@ -52,17 +58,16 @@ class Statements:
             # The driver's executemany as it is: SQLAlchemy's own would build a dict per record.
             connection.exec_driver_sql(statement, rows)
 
-    def commit(self, connection: Connection, writes: Iterable[PlainWrite]) -> None:
+    def commit(self, writes: Iterable[PlainWrite]) -> None:
         """Carry out the writes in a transaction of their own, by the driver alone.
 
-        SQLAlchemy's layers around BEGIN, two statements and COMMIT cost more than these.  `connection` is in
-        no transaction, before and afterwards; after an error nothing is stored.
+        SQLAlchemy's layers around BEGIN, two statements and COMMIT cost more than these.  The connection is
+        in no transaction, before and afterwards; after an error nothing is stored.
 
         Raises DBAPIError as SQLAlchemy would.
         """
-        driver: Any = connection.connection.dbapi_connection
+        driver, cursor = self._driver, self._cursor
         self.committing = False
-        cursor = driver.cursor()
         try:
             try:
                 if self._begin is not None:
@@ -70,14 +75,16 @@ class Statements:
                 for statement, rows in self._bulk(writes):
                     cursor.executemany(statement, rows)
                 self.committing = True
-                driver.commit()
+                if self._begin is not None:
+                    # What the driver's own method does, but for reading the word anew each time.
+                    cursor.execute("COMMIT")
+                else:
+                    driver.commit()
             except BaseException:
                 driver.rollback()
                 raise
-            finally:
-                cursor.close()
         except self._driver_error as error:
-            raise self._wrapped(error, driver) from error
+            raise self._wrapped(error) from error
 
     @property
     def _driver_error(self) -> type[Exception]:
@@ -85,14 +92,14 @@ class Statements:
         found: type[Exception] = module.Error
         return found
 
-    def _wrapped(self, error: Exception, driver: Any) -> Exception:
+    def _wrapped(self, error: Exception) -> Exception:
         dialect = self._dialect
         return DBAPIError.instance(
             None,
             None,
             error,
             self._driver_error,
-            connection_invalidated=dialect.is_disconnect(error, driver, None),  # type: ignore[arg-type]
+            connection_invalidated=dialect.is_disconnect(error, self._driver, None),  # type: ignore[arg-type]
             dialect=dialect,
         )
 
@@ -113,10 +120,15 @@ class Statements:
 
 def reduced(writes: Iterable[PlainWrite]) -> dict[str, dict[Values, Values | None]]:
     """By kind, in the order of KINDS: the last row of each key, None where it was deleted last."""
-    last: dict[str, dict[Values, Values | None]] = {name: {} for name in KINDS}
+    last: dict[str, dict[Values, Values | None]] = {}
     for write in writes:
         for kind, key, row in write:
-            last[kind][key] = row
+            rows = last.get(kind)
+            if rows is None:
+                rows = last[kind] = {}
+            rows[key] = row
+    if len(last) > 1:
+        return {kind: last[kind] for kind in sorted(last, key=_ORDER.__getitem__)}
     return last
 
 

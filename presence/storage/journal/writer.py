@@ -81,7 +81,7 @@ class Writer:
         Raises DatabaseError: the database could not, nothing is stored.
         """
         try:
-            self._attempt(lambda connection, statements: statements.commit(connection, writes))
+            self._attempt(lambda connection, statements: statements.commit(writes))
         except DBAPIError:
             pass
         # What a driver itself says to values that it cannot pass on (UnicodeError is a ValueError).
@@ -161,7 +161,7 @@ class Writer:
                 connection.invalidate()
                 connection.close()
                 raise
-            statements = Statements(connection.dialect)
+            statements = Statements(connection)
             self._connection, self._statements = connection, statements
         return connection, statements
 

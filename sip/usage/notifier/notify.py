@@ -28,7 +28,9 @@ def notify_request(
     package, event_id = subscription.package, subscription.event_id
     request = subscription.dialog.request("NOTIFY")
     request.add("Event", f"{package};id={event_id}" if event_id else package)
-    request.add("Subscription-State", "".join(map(str, _state(subscription, ending))))
+    state: Parts = []
+    _put_state(state, subscription, ending)
+    request.add("Subscription-State", "".join(map(str, state)))
     for name, value in told.headers:
         request.add(name, value)
     if etag:
@@ -57,20 +59,27 @@ def written_notify(
     """
     dialog = subscription.dialog
     parts = dialog.written("NOTIFY", via, branch, contact)
-    parts += ["\r\nEvent: ", subscription.package]
+    # One by one, for a list of two or three would be made to be thrown away.
+    parts.append("\r\nEvent: ")
+    parts.append(subscription.package)
     if subscription.event_id:
-        parts += [";id=", subscription.event_id]
+        parts.append(";id=")
+        parts.append(subscription.event_id)
     parts.append("\r\nSubscription-State: ")
-    parts += _state(subscription, ending)
+    _put_state(parts, subscription, ending)
     for name, value in told.headers:
         parts += ["\r\n", name, ": ", value]
     if etag:
-        parts += ["\r\nSIP-ETag: ", _tag(told, etag, dialog.local_cseq, known=known)]
+        parts.append("\r\nSIP-ETag: ")
+        parts.append(_tag(told, etag, dialog.local_cseq, known=known))
     body = b""
     if told.body is not None and not known:
         body = told.body.data
-        parts += ["\r\nContent-Type: ", told.body.content_type]
-    parts += ["\r\nContent-Length: ", len(body), "\r\n\r\n"]
+        parts.append("\r\nContent-Type: ")
+        parts.append(told.body.content_type)
+    parts.append("\r\nContent-Length: ")
+    parts.append(len(body))
+    parts.append("\r\n\r\n")
     return written(parts, body)
 
 
@@ -79,15 +88,18 @@ def _tag(told: Notification, etag: str, cseq: int, *, known: bool) -> str:
     return f"{etag}.{cseq}" if told.more and not known else etag
 
 
-def _state(subscription: Subscription, ending: str) -> Parts:
-    """The value, beginning and ending with what is to be looked at (see `Parts`)."""
+def _put_state(parts: Parts, subscription: Subscription, ending: str) -> None:
+    """Add the value of Subscription-State; it begins and ends with a value of others (see `Parts`)."""
     if ending:
-        return [f"terminated;reason={ending}"]
+        parts.append(f"terminated;reason={ending}")
+        return
+    parts.append(subscription.state)
+    parts.append(";expires=")
     # Rounded to the nearest second, and never longer than what the SUBSCRIBE was told.
-    left = max(0, int(subscription.expires_at - subscription.usage.timers.now + 0.5))
-    if subscription.pacing is None:
-        return [subscription.state, ";expires=", left]
-    return [subscription.state, ";expires=", left, "", subscription.pacing.agreed]
+    parts.append(max(0, int(subscription.expires_at - subscription.usage.timers.now + 0.5)))
+    if subscription.pacing is not None:
+        parts.append("")
+        parts.append(subscription.pacing.agreed)
 
 
 def etag_of(told: Notification) -> str:
