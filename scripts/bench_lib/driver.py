@@ -103,6 +103,19 @@ class Outcome:
     """From when the change was due until each NOTIFY."""
     refusals: Counter[str] = field(default_factory=Counter)
 
+    def add(self, other: Outcome) -> None:
+        """Take another stretch of the same run in."""
+        self.good += other.good
+        self.failed += other.failed
+        self.sent_again += other.sent_again
+        self.received_again += other.received_again
+        self.notifies += other.notifies
+        self.seconds += other.seconds
+        self.driver_seconds += other.driver_seconds
+        self.delays += other.delays
+        self.notify_delays += other.notify_delays
+        self.refusals += other.refusals
+
     @property
     def rate(self) -> float:
         """Complete exchanges a second."""

@@ -11,6 +11,7 @@ More workers than one refuse most requests with SQLite ("database is locked").
 
 from __future__ import annotations
 
+import copy
 import glob
 import os
 import shutil
@@ -22,7 +23,7 @@ from pathlib import Path
 from bench_lib.errors import BenchError
 from bench_lib.machine import ROOT, version_of
 from bench_lib.processes import tree
-from bench_lib.targets import START, TUNED, end, free_port, wait_answer
+from bench_lib.targets import START, TUNED, end, free_port, suffixed, wait_answer
 from bench_lib.wire import DOMAIN
 
 CONFIGURATION = ROOT / "scripts" / "bench.d" / "kamailio.cfg.in"
@@ -75,6 +76,12 @@ class Kamailio:
     @property
     def address(self) -> tuple[str, int]:
         return "127.0.0.1", self._port
+
+    def beside(self, suffix: str) -> Kamailio:
+        other = copy.copy(self)
+        other._data, other._log = suffixed(self._data, suffix), suffixed(self._log, suffix)
+        other._port, other._process = free_port(), None
+        return other
 
     def start(self, *, fresh: bool = True) -> float:
         if fresh:

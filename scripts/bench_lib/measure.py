@@ -116,11 +116,14 @@ class Measured:
         self.seconds = 0.0
         self.by_process: dict[str, float] = {}
 
+    def again(self) -> None:
+        """From here on again, after `stop`; the stretches are added up."""
+        self._before = usage(self._target.pids())
+
     def stop(self) -> None:
         """Until here."""
         spent = usage(self._target.pids()).since(self._before)
-        self.seconds = sum(spent.values())
-        self.by_process = {}
+        self.seconds += sum(spent.values())
         for pid, seconds in spent.items():
             known = name(pid)
             self.by_process[known] = self.by_process.get(known, 0.0) + seconds
@@ -141,6 +144,11 @@ class Bench:
     def sharing(self, options: Options) -> Bench:
         """The same with other options."""
         return Bench(self.target, options, self._progress, "sipp" if self.sipp else "own", self.round)
+
+    def beside(self, suffix: str) -> Bench:
+        """The same for the same server once more, see `Target.beside`."""
+        driver = "sipp" if self.sipp else "own"
+        return Bench(self.target.beside(suffix), self.options, self._progress, driver, self.round)
 
     def say(self, text: str) -> None:
         """What is going on."""

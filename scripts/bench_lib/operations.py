@@ -180,7 +180,7 @@ OPERATIONS: dict[str, Operation] = {
     "memory": Operation(
         "memory for each object, with the largest of --sizes", sizes.memory, (120, 120), fills=True
     ),
-    "scale": Operation("cost of a change and a SUBSCRIBE over --sizes", sizes.scale, (70, 70), fills=True),
+    "scale": Operation("cost of a change and a SUBSCRIBE over --sizes", sizes.scale, (110, 110), fills=True),
     "start": Operation(
         "start with the largest of --sizes in the database",
         sizes.start,

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
 
 from bench_lib.driver import Exchange, Group, Outcome, percentile
 from bench_lib.measure import BAD, Bench, Measured, Result, Rung, fill
 from bench_lib.measure import memory as memory_of
-from bench_lib.traffic import Traffic
+from bench_lib.traffic import Maker, Traffic
 
+TURNS = 10
+"""Parts that a closed loop has where servers take turns."""
 OTHERS = 100.0  # REGISTERs a second beside a large fan-out
 CHANGES = 3
 
@@ -152,19 +157,75 @@ def fill_to(bench: Bench, traffic: Traffic, size: int) -> list[Group]:
     return groups
 
 
+@dataclass(slots=True)
+class _Sized:
+    """A server that was filled."""
+
+    bench: Bench
+    traffic: Traffic
+    size: int
+    groups: list[Group]
+
+
 def scale(bench: Bench) -> list[Result]:
-    """The same operations with more and more presentities and subscriptions in the server."""
+    """The same operations with more and more presentities and subscriptions in the server.
+
+    There is a server for each size, and they have short turns: between two sizes the machine's speed changes
+    by more than what is to be seen.  Nothing is measured before the transactions of the filling are over, for
+    there are as many of them as the size says.
+    """
+    options = bench.options
+    with ExitStack() as servers:
+        sized: list[_Sized] = []
+        for size in options.sizes:
+            one = bench.beside(str(size))
+            traffic = servers.enter_context(one.fresh())
+            sized.append(_Sized(one, traffic, size, fill_to(one, traffic, size)))
+        bench.say("until no transaction is left")
+        sized[-1].traffic.driver.idle(options.quiet)
+        changed = _by_turns(
+            sized, "change", "change with one NOTIFY", lambda it: it.traffic.changer(it.groups, 1)
+        )
+        asked = _by_turns(
+            sized,
+            "subscribe",
+            "SUBSCRIBE with NOTIFY",
+            lambda it: it.traffic.subscriber(itertools.cycle(it.groups)),
+        )
+    return [result for pair in zip(changed, asked, strict=True) for result in pair]
+
+
+def _by_turns(
+    sized: list[_Sized], operation: str, unit: str, maker: Callable[[_Sized], Maker]
+) -> list[Result]:
+    """A closed loop of each, in `TURNS` parts."""
+    options = sized[0].bench.options
+    count = max(1, options.count // TURNS)
+    makers = [maker(it) for it in sized]
+    windows = [min(options.window, it.size) for it in sized]
+    for it, make, window in zip(sized, makers, windows, strict=True):
+        it.bench.say(f"{operation}: warming up")
+        it.traffic.driver.closed(max(window, min(count // 4, 200)), window, make)
+        it.traffic.driver.idle(min(0.5, options.settle))
+    measured = [Measured(it.bench.target) for it in sized]
+    outcomes = [Outcome() for _ in sized]
+    for turn in range(TURNS):
+        for index, it in enumerate(sized):
+            it.bench.say(f"{operation}, {it.size}: {count} in a closed loop ({turn + 1} of {TURNS})")
+            measured[index].again()
+            outcomes[index].add(it.traffic.driver.closed(count, windows[index], makers[index]))
+            it.traffic.driver.idle(min(0.2, options.settle))
+            measured[index].stop()
+    for one in measured:
+        one.again()
+    sized[-1].traffic.driver.idle(options.settle)
     results = []
-    for size in bench.options.sizes:
-        with bench.fresh() as traffic:
-            groups = fill_to(bench, traffic, size)
-            changed = bench.result(f"scale-change-{size}", "change with one NOTIFY")
-            bench.closed(traffic, changed, traffic.changer(groups, 1), window=min(bench.options.window, size))
-            asked = bench.result(f"scale-subscribe-{size}", "SUBSCRIBE with NOTIFY")
-            bench.closed(traffic, asked, traffic.subscriber(itertools.cycle(groups)))
-            for result in (changed, asked):
-                result.more["size"] = float(size)
-            results += [changed, asked]
+    for it, one, outcome in zip(sized, measured, outcomes, strict=True):
+        one.stop()
+        result = it.bench.result(f"scale-{operation}-{it.size}", unit)
+        fill(result, outcome, one)
+        result.more["size"] = float(it.size)
+        results.append(result)
     return results
 
 

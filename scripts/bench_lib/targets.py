@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import os
 import shutil
 import signal
@@ -41,6 +42,9 @@ class Target(Protocol):
     def address(self) -> tuple[str, int]:
         """Where it listens on UDP."""
 
+    def beside(self, suffix: str) -> Target:
+        """The same once more, with data and an address of its own; it was not started yet."""
+
     def start(self, *, fresh: bool = True) -> float:
         """Start it, `fresh`: with no state; returns the seconds until it answers a request."""
 
@@ -48,6 +52,11 @@ class Target(Protocol):
 
     def pids(self) -> list[int]:
         """All its processes."""
+
+
+def suffixed(path: Path, suffix: str) -> Path:
+    """A path beside `path`."""
+    return path.with_name(f"{path.stem}-{suffix}{path.suffix}")
 
 
 def free_port() -> int:
@@ -148,6 +157,12 @@ class Presentity:
     @property
     def address(self) -> tuple[str, int]:
         return "127.0.0.1", self._port
+
+    def beside(self, suffix: str) -> Presentity:
+        other = copy.copy(self)
+        other._data, other._log = suffixed(self._data, suffix), suffixed(self._log, suffix)
+        other._port, other._process = free_port(), None
+        return other
 
     @property
     def process(self) -> subprocess.Popen[bytes]:
