@@ -20,6 +20,10 @@ LOOKS: Final = 4
 """Looks at the youngest after which those that were left (20,000) are looked at again, some ten milliseconds:
 the longest that the reactor is kept from others."""
 
+FEW: Final = LOOKS * THRESHOLDS[0] // 100
+"""Objects found in cycles by so many looks that are no reason for another: Twisted's pool of threads leaves
+four with each call."""
+
 AGAIN: Final = (5_000, 0, 10_000)
 """Of `gc.set_threshold`: the next look is such a second one."""
 
@@ -27,9 +31,10 @@ AGAIN: Final = (5_000, 0, 10_000)
 class Second:
     """Decides on the second look at what was left by the first: of `gc.callbacks`.
 
-    Where several looks have found no cycle, there are none being made, and what is left is what the server
-    keeps.  It is frozen then, never to be looked at.  Otherwise some of it may be cycles by now that were in
-    use at the first look, and a second one follows.
+    Where several looks have found next to nothing in cycles, next to none are being made, and what is left is
+    what the server keeps.  It is frozen then, never to be looked at (with what few cycles were in use just
+    then).  Otherwise some of it may be cycles by now that were in use at the first look, and a second one
+    follows.
     """
 
     def __init__(self) -> None:
@@ -47,7 +52,7 @@ class Second:
         self._found += info["collected"]
         if self._looks < LOOKS:
             return
-        if self._found:
+        if self._found > FEW:
             gc.set_threshold(*AGAIN)
             return
         gc.freeze()

@@ -23,7 +23,7 @@ from pathlib import Path
 from bench_lib.errors import BenchError
 from bench_lib.machine import ROOT, version_of
 from bench_lib.processes import tree
-from bench_lib.targets import START, TUNED, end, free_port, suffixed, wait_answer
+from bench_lib.targets import START, TUNED, end, free_port, read_all, suffixed, wait_answer
 from bench_lib.wire import DOMAIN
 
 CONFIGURATION = ROOT / "scripts" / "bench.d" / "kamailio.cfg.in"
@@ -119,6 +119,9 @@ class Kamailio:
         if self._process is None:
             raise BenchError("the server was not started")
         return tree(self._process.pid)
+
+    def read_files(self) -> None:
+        read_all(self._data)
 
     def _make_tables(self) -> None:
         connection = sqlite3.connect(self._data / "kamailio.sqlite")

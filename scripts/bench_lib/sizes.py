@@ -183,6 +183,8 @@ def scale(bench: Bench) -> list[Result]:
             sized.append(_Sized(one, traffic, size, fill_to(one, traffic, size)))
         bench.say("until no transaction is left")
         sized[-1].traffic.driver.idle(options.quiet)
+        for it in sized:
+            it.bench.target.read_files()
         changed = _by_turns(
             sized, "change", "change with one NOTIFY", lambda it: it.traffic.changer(it.groups, 1)
         )

@@ -53,6 +53,22 @@ class Target(Protocol):
     def pids(self) -> list[int]:
         """All its processes."""
 
+    def read_files(self) -> None:
+        """Have the system hold its files in memory, see `read_all`."""
+
+
+def read_all(folder: Path) -> None:
+    """Read all files there, so that the system has them in memory.
+
+    So it has what a server has written lately, but for machines that take memory back from who rests (DAMON's
+    `pageout`, a balloon): there what is large is read from the disk again.
+    """
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                while file.read(1 << 20):
+                    pass
+
 
 def suffixed(path: Path, suffix: str) -> Path:
     """A path beside `path`."""
@@ -202,6 +218,9 @@ class Presentity:
 
     def pids(self) -> list[int]:
         return tree(self.process.pid)
+
+    def read_files(self) -> None:
+        read_all(self._data)
 
     def printed(self) -> str:
         """The last lines of its log."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from presence.collector import LOOKS, THRESHOLDS, look_seldom, resting
+from presence.collector import FEW, LOOKS, THRESHOLDS, look_seldom, resting
 
 
 @pytest.fixture(autouse=True)
@@ -72,9 +72,24 @@ def test_where_cycles_are_made_what_is_left_is_looked_at_once_more() -> None:
     kept = []
     for _ in range(6 * LOOKS):
         kept.append(keep(0.5))
-        Knot()
+        for _ in range(FEW // LOOKS):
+            Knot()
     assert 1 in looks
     assert looks.count(1) <= looks.count(0) / (LOOKS - 1)
+
+
+def test_a_few_cycles_are_no_reason_for_a_second_look() -> None:
+    looks: list[int] = []
+    gc.collect()
+    look_seldom()
+    seconds(looks)
+    frozen = gc.get_freeze_count()
+    kept = []
+    for _ in range(6 * LOOKS):
+        kept.append(keep(0.5))
+        Knot()
+    assert set(looks) == {0}
+    assert gc.get_freeze_count() > frozen
 
 
 def test_a_cycle_that_was_in_use_at_the_first_look_goes_with_the_second() -> None:
@@ -89,7 +104,8 @@ def test_a_cycle_that_was_in_use_at_the_first_look_goes_with_the_second() -> Non
     in_use = [Told()]
     kept = [keep(1.5)]
     in_use.clear()
-    Knot()
+    knots = [Knot() for _ in range(2 * FEW)]
+    knots.clear()
     kept.append(keep(LOOKS + 1))
     assert Told.gone == 1
 
