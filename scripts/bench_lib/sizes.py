@@ -239,6 +239,7 @@ def start(bench: Bench) -> list[Result]:
         fill_to(bench, traffic, size)
         traffic.driver.idle(bench.options.settle)
         bench.target.stop()
+        bench.target.read_files()
         bench.say("starting again")
         seconds = bench.target.start(fresh=False)
         measured = memory_of(bench.target)
