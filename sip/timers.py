@@ -165,8 +165,8 @@ class Lane(Generic[T]):
 class Recent:
     """Names that are remembered for a while: for `lifetime` seconds, and for a tenth of that longer at most.
 
-    Nothing happens when one is forgotten, so many are at a time: to remember one costs no more than to put it
-    into a set, and to forget it nearly nothing.
+    Each with what is known of it.  Nothing happens when one is forgotten, so many are at a time: to remember
+    one costs no more than to put it into a dictionary, and to forget it nearly nothing.
     """
 
     __slots__ = ("_ages", "_newest", "_next", "_part", "_wheel")
@@ -174,20 +174,26 @@ class Recent:
     def __init__(self, wheel: TimerWheel, lifetime: float) -> None:
         self._wheel = wheel
         self._part = lifetime / _AGES
-        self._newest: set[str] = set()
-        self._ages: deque[set[str]] = deque()
+        self._newest: dict[str, str] = {}
+        self._ages: deque[dict[str, str]] = deque()
         self._next = 0.0
         """When all grow older by a part; 0 while there is nothing to forget."""
 
     def __len__(self) -> int:
         return len(self._newest) + sum(map(len, self._ages))
 
-    def __contains__(self, name: str) -> bool:
-        return name in self._newest or any(name in age for age in self._ages)
+    def find(self, name: str) -> str | None:
+        """What is known of `name`; None if it is not remembered."""
+        found = self._newest.get(name)
+        if found is None:
+            for age in self._ages:
+                if name in age:
+                    return age[name]
+        return found
 
-    def add(self, name: str) -> None:
-        """Remember `name` from now on."""
-        self._newest.add(name)
+    def add(self, name: str, known: str) -> None:
+        """Remember `name` from now on, and `known` of it."""
+        self._newest[name] = known
         if not self._next:
             self._grow_at(self._wheel.now + self._part)
 
@@ -198,7 +204,7 @@ class Recent:
     def _grow_older(self) -> None:
         ages = self._ages
         ages.append(self._newest)
-        self._newest = set()
+        self._newest = {}
         if len(ages) > _AGES:
             ages.popleft()
         if any(ages):

@@ -73,7 +73,7 @@ class TransactionLayer:
         self._servers: dict[ServerKey, ServerTransaction] = {}
         self._clients: dict[str, ClientTransaction] = {}
         self._answered = Recent(timers, times.t4)
-        """The keys of client transactions that are Completed: Timer K runs for them, and nothing else."""
+        """Keys and methods of client transactions that are Completed: only Timer K runs for them."""
         self._waiting_on: dict[Flow, dict[ClientTransaction, None]] = {}
         self._merges: dict[MergeIdentity, ServerKey] = {}
 
@@ -136,7 +136,7 @@ class TransactionLayer:
         method = response.cseq.method
         key = _client_key(response.via.branch or "", method)
         transaction = self._clients.get(key)
-        if transaction is None and key in self._answered:
+        if transaction is None and self._answered.find(key) == method:
             # It comes once more, and is absorbed (RFC 3261 §17.1.2.2).
             return True
         if transaction is None or transaction.method != method:
@@ -256,7 +256,7 @@ class TransactionLayer:
     def absorb(self, transaction: ClientTransaction) -> None:
         """A client transaction has its answer: whatever comes to it from now on changes nothing."""
         self._clients.pop(transaction.key, None)
-        self._answered.add(transaction.key)
+        self._answered.add(transaction.key, transaction.method)
 
     def forget_client(self, transaction: ClientTransaction) -> None:
         """A client transaction has ended."""

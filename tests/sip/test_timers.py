@@ -149,21 +149,21 @@ def test_a_recent_name_is_remembered_for_its_time_and_a_tenth_longer_at_most() -
     wheel = TimerWheel()
     recent = Recent(wheel, 5.0)
     wheel.advance(0.3)
-    recent.add("first")
+    recent.add("first", "one")
     wheel.advance(0.7)
-    recent.add("second")
+    recent.add("second", "two")
     wheel.advance(5.69)
-    assert ("first" in recent, "second" in recent) == (True, True)
+    assert (recent.find("first"), recent.find("second")) == ("one", "two")
     wheel.advance(6.35)
-    assert ("first" in recent, "second" in recent, len(recent)) == (False, False, 0)
+    assert (recent.find("first"), recent.find("second"), len(recent)) == (None, None, 0)
 
 
 def test_nothing_is_waited_for_while_no_name_is_recent() -> None:
     wheel = TimerWheel()
     recent = Recent(wheel, 5.0)
     assert len(wheel) == 0
-    recent.add("name")
-    recent.add("another")
+    recent.add("name", "one")
+    recent.add("another", "two")
     assert len(wheel) == 1
     wheel.advance(60.0)
     assert (len(recent), len(wheel)) == (0, 0)
@@ -172,10 +172,10 @@ def test_nothing_is_waited_for_while_no_name_is_recent() -> None:
 def test_a_name_is_remembered_again_after_a_time_without_any() -> None:
     wheel = TimerWheel()
     recent = Recent(wheel, 5.0)
-    recent.add("first")
+    recent.add("first", "one")
     wheel.advance(60.0)
-    recent.add("second")
+    recent.add("second", "two")
     wheel.advance(64.9)
-    assert "second" in recent
+    assert recent.find("second") == "two"
     wheel.advance(65.6)
     assert len(recent) == 0

@@ -55,11 +55,13 @@ class Client:
         self.request = request
         self.layer.client(request, "z9hG4bKours", self.flow, self.user)
 
-    def receive(self, status: int, branch: str = "z9hG4bKours") -> bool:
+    def receive(self, status: int, branch: str = "z9hG4bKours", *, method: str = "") -> bool:
         response = parse(Response.answering(self.request, status, to_tag="them").render())
         assert isinstance(response, Response)
         if branch != "z9hG4bKours":
             response.set("Via", f"SIP/2.0/UDP 192.0.2.1:5060;branch={branch}")
+        if method:
+            response.set("CSeq", f"{response.cseq.number} {method}")
         return self.layer.receive_response(response)
 
     def after(self, seconds: float) -> None:
@@ -131,6 +133,12 @@ class TestNonInvite:
         assert client.receive(200) is True
         assert client.user.heard == [200]
         assert client.stats.stray_responses == 0
+
+    def test_an_answer_to_another_method_is_a_stray_within_timer_k_too(self) -> None:
+        client = Client(MESSAGE)
+        client.receive(200)
+        assert client.receive(200, method="INFO") is False
+        assert client.stats.stray_responses == 1
 
     def test_an_answer_that_comes_again_after_timer_k_is_a_stray(self) -> None:
         client = Client(MESSAGE)
