@@ -178,6 +178,8 @@ os._exit(7)
 def test_a_hangup_ends(tmp_path, arguments, status):
     (tmp_path / "click.py").write_text(LOADING)
     path = os.pathsep.join(filter(None, (str(tmp_path), os.environ.get("PYTHONPATH"))))
-    program = [sys.executable, "-c", "from presence.cli import main; main()", *arguments]
+    # Whoever runs the tests by nohup has SIGHUP ignored, and so have all below him.
+    usual = "import signal; signal.signal(signal.SIGHUP, signal.SIG_DFL)"
+    program = [sys.executable, "-c", f"{usual}; from presence.cli import main; main()", *arguments]
     environment = os.environ | {"PYTHONPATH": path}
     assert subprocess.run(program, env=environment, check=False, timeout=30).returncode == status
