@@ -308,9 +308,6 @@ class RequestSender:
         self.network = network
         self.timers = timers
         self._names: dict[tuple[str, Address, bool], tuple[str, str]] = {}
-        self._last_place: tuple[str, Address, bool] = ("", ("", 0), False)
-        self._last_names = ("", "")
-        """Those that were asked for last: in a fan-out nearly all go out by the same listener."""
         self._token = token
         self._settings = settings or SenderSettings()
 
@@ -345,18 +342,13 @@ class RequestSender:
 
     def names_on(self, flow: Flow, *, secure: bool) -> tuple[str, str]:
         """How a Via of ours on `flow` begins, up to its parameters, and the URI of our Contact there."""
-        advertised, transport, last = flow.advertised, flow.transport, self._last_place
-        # The address is one object for all flows of a listener (else what follows finds the same).
-        if advertised is last[1] and transport == last[0] and secure == last[2]:
-            return self._last_names
-        key = (transport, advertised, secure)
+        key = (flow.transport, flow.advertised, secure)
         names = self._names.get(key)
         if names is None:
             if len(self._names) >= _MOST_NAMES:
                 self._names.clear()
             names = f"SIP/2.0/{flow.transport} {flow.sent_by}", flow.uri(secure=secure)
             self._names[key] = names
-        self._last_place, self._last_names = key, names
         return names
 
     def send_written(

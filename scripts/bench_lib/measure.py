@@ -143,12 +143,14 @@ class Bench:
 
     def sharing(self, options: Options) -> Bench:
         """The same with other options."""
-        return Bench(self.target, options, self._progress, "sipp" if self.sipp else "own", self.round)
+        return self._like(self.target, options)
 
     def beside(self, suffix: str) -> Bench:
         """The same for the same server once more, see `Target.beside`."""
-        driver = "sipp" if self.sipp else "own"
-        return Bench(self.target.beside(suffix), self.options, self._progress, driver, self.round)
+        return self._like(self.target.beside(suffix), self.options)
+
+    def _like(self, target: Target, options: Options) -> Bench:
+        return Bench(target, options, self._progress, "sipp" if self.sipp else "own", self.round)
 
     def say(self, text: str) -> None:
         """What is going on."""

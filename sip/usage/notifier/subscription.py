@@ -326,9 +326,9 @@ class Subscription:
 
     def _tells_nothing(self) -> bool:
         """Whether the watcher may not see anything, not yet or not any more."""
-        if not self._ending:
-            return self.state == "pending"
-        return self.state == "pending" or self._ending.startswith(("rejected", "noresource", "probation"))
+        if self.state == "pending":
+            return True
+        return bool(self._ending) and self._ending.startswith(("rejected", "noresource", "probation"))
 
     def _too_early(self) -> bool:
         """True if the rate does not allow it yet; then the wheel brings us back."""
